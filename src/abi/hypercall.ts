@@ -1,0 +1,255 @@
+/**
+ * Hypercalls: their numbers (public/xen.h), and the {@link Gate}, the door through which TypeScript domains (dom0's
+ * toolstack, xenstored, backends; later Mini-OS programs) make them with typed records instead of registers.
+ * Both doors lead to the same handlers and the same checks: a Gate has no right that its domain has not.
+ */
+import type { Nanos } from "../lib/brand.ts";
+import type { XenResult } from "./errno.ts";
+import type { Domid, Gfn, Gref, Mfn, Port } from "./types.ts";
+import type { VcpuGuestContext } from "./vcpu-context.ts";
+
+/** `__HYPERVISOR_*` */
+export const HYPERCALL = {
+  set_trap_table: 0,
+  mmu_update: 1,
+  set_gdt: 2,
+  stack_switch: 3,
+  set_callbacks: 4,
+  fpu_taskswitch: 5,
+  sched_op_compat: 6,
+  platform_op: 7,
+  set_debugreg: 8,
+  get_debugreg: 9,
+  update_descriptor: 10,
+  memory_op: 12,
+  multicall: 13,
+  update_va_mapping: 14,
+  set_timer_op: 15,
+  event_channel_op_compat: 16,
+  xen_version: 17,
+  console_io: 18,
+  physdev_op_compat: 19,
+  grant_table_op: 20,
+  vm_assist: 21,
+  update_va_mapping_otherdomain: 22,
+  iret: 23,
+  vcpu_op: 24,
+  set_segment_base: 25,
+  mmuext_op: 26,
+  xsm_op: 27,
+  nmi_op: 28,
+  sched_op: 29,
+  callback_op: 30,
+  xenoprof_op: 31,
+  event_channel_op: 32,
+  physdev_op: 33,
+  hvm_op: 34,
+  sysctl: 35,
+  domctl: 36,
+  kexec_op: 37,
+  tmem_op: 38,
+  argo_op: 39,
+  xenpmu_op: 40,
+  dm_op: 41,
+  hypfs_op: 42,
+} as const;
+export type HypercallName = keyof typeof HYPERCALL;
+
+/** `SHUTDOWN_*` (public/sched.h) */
+export const SHUTDOWN = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, soft_reset: 5 } as const;
+
+/**
+ * A frame of machine memory that this domain has mapped, by grant or by privilege. It stays allocated until unmapped.
+ * Offsets in bytes, 0..4095; what sticks out of the frame is our bug and throws.
+ */
+export interface MappedFrame {
+  readonly writable: boolean;
+  getUint8(offset: number): number;
+  getUint32(offset: number): number;
+  getBigUint64(offset: number): bigint;
+  setUint8(offset: number, value: number): void;
+  setUint32(offset: number, value: number): void;
+  setBigUint64(offset: number, value: bigint): void;
+  /** Copies out. */
+  read(offset: number, length: number): Uint8Array;
+  /** Copies in. */
+  write(offset: number, bytes: Uint8Array): void;
+  unmap(): void;
+}
+
+/** `XEN_DOMCTL_createdomain`, as far as the toolstack chooses. */
+export interface CreateDomain {
+  /** 16 bytes: the uuid that `xl list -v` shows. */
+  readonly handle: Uint8Array;
+  /** Wanted id; undefined: the next free one after the last handed out, wrapping at 0x7fef. */
+  readonly domid?: Domid;
+  readonly type: "pv" | "pvh" | "hvm";
+  readonly maxVcpus: number;
+  readonly maxEvtchnPort: number;
+  readonly maxGrantFrames: number;
+  readonly maxMaptrackFrames: number;
+}
+
+/** `XEN_DOMCTL_getdomaininfo` */
+export interface DomainInfo {
+  readonly domid: Domid;
+  readonly dying: boolean;
+  readonly shutdown: boolean;
+  /** Meaningful while `shutdown`: SHUTDOWN_*. */
+  readonly shutdownCode: number;
+  /** The toolstack's pauses (they nest). */
+  readonly paused: boolean;
+  readonly blocked: boolean;
+  readonly running: boolean;
+  readonly type: "pv" | "pvh" | "hvm";
+  readonly totPages: number;
+  readonly outstandingPages: number;
+  readonly maxPages: number;
+  readonly sharedInfoFrame: Mfn;
+  /** Virtual CPU time used by all vCPUs. */
+  readonly cpuTime: Nanos;
+  readonly onlineVcpus: number;
+  readonly maxVcpuId: number;
+  readonly ssidref: number;
+  readonly cpupool: number;
+  readonly handle: Uint8Array;
+}
+
+/** `XEN_DOMCTL_getvcpuinfo` and the affinities beside it. */
+export interface VcpuInfo {
+  readonly vcpu: number;
+  readonly online: boolean;
+  readonly blocked: boolean;
+  readonly running: boolean;
+  readonly cpuTime: Nanos;
+  /** pCPU it ran on last. */
+  readonly cpu: number;
+  readonly hardAffinity: readonly boolean[];
+  readonly softAffinity: readonly boolean[];
+}
+
+/** `XEN_SYSCTL_physinfo` */
+export interface PhysInfo {
+  readonly threadsPerCore: number;
+  readonly coresPerSocket: number;
+  readonly nrCpus: number;
+  readonly nrNodes: number;
+  readonly cpuKhz: number;
+  readonly totalPages: number;
+  readonly freePages: number;
+  readonly scrubPages: number;
+  readonly outstandingPages: number;
+  readonly maxMfn: number;
+  readonly hwCap: readonly number[];
+  /** As `xl info` words them: pv, hvm, hap… */
+  readonly virtCaps: readonly string[];
+}
+
+/** `xen_version`'s answers together. */
+export interface XenVersion {
+  readonly major: number;
+  readonly minor: number;
+  readonly extra: string;
+  readonly compiler: string;
+  readonly compileBy: string;
+  readonly compileDomain: string;
+  readonly compileDate: string;
+  readonly capabilities: string;
+  readonly changeset: string;
+  readonly virtStart: bigint;
+  readonly pagesize: number;
+  readonly commandline: string;
+  readonly buildId: string;
+  readonly scheduler: string;
+}
+
+export interface EvtchnCalls {
+  /** EVTCHNOP_alloc_unbound: a port of `dom` that `remote` may bind. EINVAL, ENOSPC; EPERM unless `dom` is the caller or it is privileged. */
+  allocUnbound(dom: Domid, remote: Domid): XenResult<Port>;
+  bindInterdomain(remote: Domid, remotePort: Port): XenResult<Port>;
+  bindVirq(virq: number, vcpu: number): XenResult<Port>;
+  close(port: Port): XenResult;
+  send(port: Port): XenResult;
+  /**
+   * The upcall of a TypeScript domain: called at a scheduling point of virtual time after the port became pending;
+   * pending is cleared first, and notifications until then count as one, as with a real bitmap. undefined: no handler.
+   */
+  onEvent(port: Port, handler: (() => void) | undefined): void;
+}
+
+export interface GnttabCalls {
+  /** GNTTABOP_map_grant_ref as a host mapping. Status words become errnos: GNTST_bad_gntref → EINVAL, permission → EPERM, bad domain → ESRCH. */
+  map(dom: Domid, ref: Gref, access: "read" | "write"): XenResult<MappedFrame>;
+  /** GNTTABOP_copy between a granted frame and bytes of the caller. */
+  copyFrom(dom: Domid, ref: Gref, offset: number, length: number): XenResult<Uint8Array>;
+  copyTo(dom: Domid, ref: Gref, offset: number, bytes: Uint8Array): XenResult;
+  /** Seeds an entry of a domain that is being built (privileged; libxc writes the table's first frame: console 0, xenstore 1). */
+  seed(dom: Domid, ref: Gref, to: Domid, frame: Gfn): XenResult;
+}
+
+export interface MemoryCalls {
+  /**
+   * XENMEM_populate_physmap for a domain being built: one frame behind each gfn of [first, first+count), the M2P filled.
+   * Answers the machine frames in order (fewer than asked when memory or maxPages runs out: ENOMEM when none).
+   */
+  populate(dom: Domid, first: Gfn, count: number): XenResult<Mfn[]>;
+  claim(dom: Domid, pages: number): XenResult;
+  /** Foreign mapping by privilege over `dom` (dom0 over all). For PV the frame is named by its machine frame number. */
+  mapForeign(dom: Domid, frame: Mfn, access: "read" | "write"): XenResult<MappedFrame>;
+}
+
+export interface MmuCalls {
+  /** MMUEXT_PIN_L4_TABLE on behalf of `dom`: validates the whole tree. EINVAL with the reason in the hypervisor log. */
+  pinL4(dom: Domid, frame: Mfn): XenResult;
+  unpin(dom: Domid, frame: Mfn): XenResult;
+}
+
+export interface DomctlCalls {
+  create(wanted: CreateDomain): XenResult<Domid>;
+  /** Domain's memory limit in KiB. */
+  setMaxMem(dom: Domid, kib: number): XenResult;
+  /** XEN_DOMCTL_hypercall_init: fills a page with the hypercall stubs. */
+  hypercallInit(dom: Domid, frame: Mfn): XenResult;
+  setVcpuContext(dom: Domid, vcpu: number, context: VcpuGuestContext): XenResult;
+  /** What the engine would hold now: for `xl dmesg` and save. */
+  getVcpuContext(dom: Domid, vcpu: number): XenResult<VcpuGuestContext>;
+  getInfo(dom: Domid): XenResult<DomainInfo>;
+  /** All domains with id ≥ first, ascending. */
+  listInfo(first: Domid): DomainInfo[];
+  getVcpuInfo(dom: Domid, vcpu: number): XenResult<VcpuInfo>;
+  setVcpuAffinity(dom: Domid, vcpu: number, hard: readonly boolean[] | undefined, soft: readonly boolean[] | undefined): XenResult;
+  getSharedInfoFrame(dom: Domid): XenResult<Mfn>;
+  /** Pauses nest; a new domain is born with one. */
+  pause(dom: Domid): XenResult;
+  unpause(dom: Domid): XenResult;
+  /** Starts dying; memory is returned at later scheduling points, then VIRQ_DOM_EXC is sent. */
+  destroy(dom: Domid): XenResult;
+  shutdown(dom: Domid, reason: number): XenResult;
+  setTimeOffset(dom: Domid, seconds: number): XenResult;
+  setSchedCredit(dom: Domid, weight: number | undefined, cap: number | undefined): XenResult;
+  getSchedCredit(dom: Domid): XenResult<{ readonly weight: number; readonly cap: number }>;
+  /** Names for crash dumps: addresses in ascending order. Kept by Xen's log only. */
+  setSymbols(dom: Domid, symbols: readonly { readonly address: bigint; readonly name: string }[]): XenResult;
+}
+
+export interface SysctlCalls {
+  physinfo(): XenResult<PhysInfo>;
+  version(): XenVersion;
+  /** The hypervisor's log ring, whole; `clear` empties it. */
+  readConsole(clear: boolean): XenResult<string>;
+}
+
+/** One domain's way to Xen. */
+export interface Gate {
+  readonly domid: Domid;
+  readonly evtchn: EvtchnCalls;
+  readonly gnttab: GnttabCalls;
+  readonly memory: MemoryCalls;
+  readonly mmu: MmuCalls;
+  readonly domctl: DomctlCalls;
+  readonly sysctl: SysctlCalls;
+  /** console_io write: a line for the hypervisor log. */
+  consoleWrite(text: string): void;
+  /** Charges this domain's vCPU with work that its TypeScript just did (rows of the cost table). */
+  charge(work: "wake" | "switch" | "byte" | "entry", count: number): void;
+}
