@@ -1,0 +1,4 @@
+/** Placeholder until the memory room stands. */
+export interface FrameTable {
+  readonly total: number;
+}
