@@ -1,0 +1,91 @@
+/**
+ * The Host: one modelled machine switched on, in this process. The daemon, `xlab run`, the library and tests use it.
+ * Everything here is asynchronous and belongs to the outside; the model inside is not.
+ */
+import type { DomainInfo, PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
+import type { Domid } from "../abi/types.ts";
+import type { DomainConfig } from "../toolstack/config/domain-config.ts";
+
+export interface HostOptions {
+  /** Default 16384. */
+  readonly memoryMib?: number;
+  /** Default 4. */
+  readonly pcpus?: number;
+  /** Default 1000. */
+  readonly cpuMhz?: number;
+  /** "real" never runs ahead of the wall; "warp" never waits (DESIGN.md, Time). Default "real". */
+  readonly clock?: "real" | "warp";
+  readonly seed?: number;
+  /** Where logs, the console files and saved configs lie; undefined: nothing is written. */
+  readonly stateDirectory?: string;
+}
+
+/** A domain as `xl list` and its kin show it: the hypervisor's record and the toolstack's name. */
+export interface DomainRow extends DomainInfo {
+  /** undefined: gone from xenstore already (`(null)` in listings). */
+  readonly name: string | undefined;
+}
+
+/** How a domain's life ended, for whoever waits on it. */
+export type DomainEnd =
+  | { readonly how: "shutdown"; readonly reason: number }
+  | { readonly how: "destroyed" };
+
+/** A console attachment. */
+export interface ConsoleAttachment {
+  /** Keys for the guest. */
+  write(bytes: Uint8Array): void;
+  detach(): void;
+}
+
+export interface ConsoleListener {
+  /** What was printed before attaching comes first; then everything, in order, nothing lost. Awaited: a slow reader slows the guest's ring, not memory. */
+  data(bytes: Uint8Array): void | Promise<void>;
+  /** The console is gone (domain destroyed or dead); nothing follows. */
+  end(): void;
+}
+
+export interface CreateRequest {
+  readonly config: DomainConfig;
+  /** Kernel and ramdisk, already read by whoever may read them: the file's bytes under the names of the config. */
+  readonly files: { readonly kernel?: Uint8Array; readonly ramdisk?: Uint8Array };
+  /** Text of the config as `xl list -l` and restarts need it. */
+  readonly paused: boolean;
+  /** Progress lines that xl prints at this verbosity (libxl's log), as they come. */
+  readonly log?: (line: string) => void;
+}
+
+export interface HostStatus {
+  readonly clock: "real" | "warp";
+  /** Nanoseconds of virtual time since power-on. */
+  readonly virtualNanos: number;
+  /** How far virtual time is behind the wall ("real"), nanoseconds. */
+  readonly lagNanos: number;
+  readonly instructions: number;
+  readonly domains: number;
+  readonly slotsUsed: number;
+  readonly slotsTotal: number;
+}
+
+export interface HostApi {
+  create(request: CreateRequest): Promise<Domid>;
+  /** XlError when the domain does not exist. */
+  destroy(domid: Domid): Promise<void>;
+  pause(domid: Domid): Promise<void>;
+  unpause(domid: Domid): Promise<void>;
+  list(): DomainRow[];
+  info(domid: Domid): DomainRow | undefined;
+  vcpus(domid: Domid): VcpuInfo[];
+  domidOf(name: string): Domid | undefined;
+  nameOf(domid: Domid): string | undefined;
+  physinfo(): PhysInfo;
+  version(): XenVersion;
+  dmesg(clear: boolean): string;
+  /** Undefined: no such console. */
+  attachConsole(domid: Domid, listener: ConsoleListener): ConsoleAttachment | undefined;
+  /** Resolves when the domain has shut down (it may still be listed) or was destroyed. */
+  waitForEnd(domid: Domid): Promise<DomainEnd>;
+  status(): HostStatus;
+  /** Switches the machine off: guests end as on a power cut, logs are flushed. */
+  stop(): Promise<void>;
+}
