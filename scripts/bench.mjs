@@ -13,5 +13,8 @@ buildSync({
   packages: "external",
   outfile: join(root, "build/bench.mjs"),
 });
-const { status } = spawnSync(process.execPath, [join(root, "build/bench.mjs"), ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [join(root, "build/bench.mjs"), ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: "inherit",
+});
 process.exit(status ?? 1);

@@ -31,7 +31,6 @@ cat > "$tree/etc/rc" <<'INIT'
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
-exec </dev/hvc0 >/dev/hvc0 2>&1
 hostname xlab
 for word in $(cat /proc/cmdline); do
   case $word in run=*) eval "$(echo "${word#run=}" | tr + ' ')" ;; esac

@@ -25,7 +25,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** Rooms that are the model: no clock, chance, promise or `node:` module of the outside. */
-const MODEL = ["lib", "abi", "cpu", "xen", "xenstore", "dm", "image", "dombuild", "devices", "guests", "toolstack"];
+const MODEL = [
+  "lib",
+  "abi",
+  "cpu",
+  "xen",
+  "xenstore",
+  "dm",
+  "image",
+  "dombuild",
+  "devices",
+  "guests",
+  "toolstack",
+];
 /** Built by tools, not part of the model. */
 const TOOLS = ["src/guests/hello/build.ts"];
 const CLI_ONLY = ["chalk", "ink", "commander", "yaml", "react"];
@@ -41,7 +53,12 @@ interface Trespass {
 async function graph(root: string): Promise<ICruiseResult> {
   const result = await cruise(
     [join(root, "src")],
-    { tsPreCompilationDeps: true, exclude: { path: "src/cpu/core/.*" }, doNotFollow: { path: "node_modules" }, ruleSet: {} },
+    {
+      tsPreCompilationDeps: true,
+      exclude: { path: "src/cpu/core/.*" },
+      doNotFollow: { path: "node_modules" },
+      ruleSet: {},
+    },
     { conditionNames: ["import", "types"], extensions: [".ts", ".tsx", ".js"] },
   );
   return result.output as ICruiseResult;
@@ -61,7 +78,8 @@ function trespasses(found: ICruiseResult, root: string): Trespass[] {
     for (const dependency of module.dependencies) {
       const target = relative(root, dependency.resolved);
       if (dependency.coreModule || dependency.module.startsWith("node:")) {
-        if (MODEL.includes(home) && !TOOLS.includes(from)) out.push({ from, to: dependency.module, why: "the model has no outside" });
+        if (MODEL.includes(home) && !TOOLS.includes(from))
+          out.push({ from, to: dependency.module, why: "the model has no outside" });
         continue;
       }
       if (CLI_ONLY.includes(dependency.module.split("/")[0] ?? "") && home !== "cli") {
@@ -69,7 +87,9 @@ function trespasses(found: ICruiseResult, root: string): Trespass[] {
         continue;
       }
       if (!target.startsWith("src/") || room(target) === home) continue;
-      const ok = allowed.some((path) => path === "*" || target.startsWith(`src/${path}/`) || target === `src/${path}.ts`);
+      const ok = allowed.some(
+        (path) => path === "*" || target.startsWith(`src/${path}/`) || target === `src/${path}.ts`,
+      );
       if (!ok) out.push({ from, to: target, why: `${home} may not know ${room(target)}` });
     }
   }
@@ -96,17 +116,27 @@ describe("layers", () => {
     );
     const found = await graph(scratch);
     const planted = trespasses(found, relative(process.cwd(), scratch));
-    expect(planted.map((trespass) => trespass.why).sort()).toEqual(["devices may not know xen", "the model has no outside"]);
+    expect(planted.map((trespass) => trespass.why).sort()).toEqual([
+      "devices may not know xen",
+      "the model has no outside",
+    ]);
   });
 
   it("the model reads no clock, chance or promise", async () => {
     const { readFileSync, readdirSync } = await import("node:fs");
-    const forbidden = /\b(Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.|new Promise|async )/;
+    const forbidden =
+      /\b(Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.|new Promise|async )/;
     const offenders: string[] = [];
     for (const home of MODEL) {
       for (const entry of readdirSync(join("src", home), { recursive: true, withFileTypes: true })) {
         const path = join(entry.parentPath, entry.name);
-        if (!entry.isFile() || !/\.tsx?$/.test(path) || path.startsWith("src/cpu/core/") || TOOLS.includes(path)) continue;
+        if (
+          !entry.isFile() ||
+          !/\.tsx?$/.test(path) ||
+          path.startsWith("src/cpu/core/") ||
+          TOOLS.includes(path)
+        )
+          continue;
         const text = readFileSync(path, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
         const match = forbidden.exec(text);
         if (match) offenders.push(`${path}: ${match[1]}`);

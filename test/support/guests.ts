@@ -1,0 +1,18 @@
+/** Real guests that scripts/get-guests.sh obtained: a test that needs one says so, and skips where it is absent. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+const directories = [process.env["XLAB_GUESTS"], "guests-cache", "/tmp/guests"].filter(
+  (path) => path !== undefined,
+);
+
+export const guestsDirectory: string | undefined = directories.find(
+  (path) => existsSync(join(path, "vmlinuz-cloud")) && existsSync(join(path, "initrd.img")),
+);
+
+if (guestsDirectory === undefined && process.env["XLAB_REQUIRE_GUESTS"] === "1") {
+  throw new Error("XLAB_REQUIRE_GUESTS is set and no guest stands: run scripts/get-guests.sh");
+}
+
+/** Why a test of a real kernel is skipped here. */
+export const noGuests = "no Debian kernel here: run scripts/get-guests.sh";
