@@ -27,13 +27,13 @@ hvc0::respawn:-/bin/sh
 INIT
 cat > "$tree/etc/rc" <<'INIT'
 #!/bin/sh
-# run=COMMAND on the kernel's command line is run once before the shell ('+' stands for a blank).
+# run=SCRIPT on the kernel's command line, in base64, is run once before the shell.
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 hostname xlab
 for word in $(cat /proc/cmdline); do
-  case $word in run=*) eval "$(echo "${word#run=}" | tr + ' ')" ;; esac
+  case $word in run=*) echo "${word#run=}" | base64 -d | sh ;; esac
 done
 echo
 echo "busybox on Linux $(uname -r); 'poweroff' ends the domain"

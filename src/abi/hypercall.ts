@@ -217,7 +217,12 @@ export interface DomctlCalls {
   /** All domains with id ≥ first, ascending. */
   listInfo(first: Domid): DomainInfo[];
   getVcpuInfo(dom: Domid, vcpu: number): XenResult<VcpuInfo>;
-  setVcpuAffinity(dom: Domid, vcpu: number, hard: readonly boolean[] | undefined, soft: readonly boolean[] | undefined): XenResult;
+  setVcpuAffinity(
+    dom: Domid,
+    vcpu: number,
+    hard: readonly boolean[] | undefined,
+    soft: readonly boolean[] | undefined,
+  ): XenResult;
   getSharedInfoFrame(dom: Domid): XenResult<Mfn>;
   /** Pauses nest; a new domain is born with one. */
   pause(dom: Domid): XenResult;

@@ -51,4 +51,15 @@ export interface VcpuGuestContext {
   fsBase: bigint;
   gsBaseKernel: bigint;
   gsBaseUser: bigint;
+  /** `trap_ctxt`, entries in use only; and the 512 bytes of FXSAVE. A builder leaves both out: no handlers, reset state. */
+  traps?: readonly TrapEntry[];
+  fpu?: Uint8Array;
+}
+
+/** `trap_info`. */
+export interface TrapEntry {
+  readonly vector: number;
+  readonly flags: number;
+  readonly cs: number;
+  readonly address: bigint;
 }

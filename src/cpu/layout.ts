@@ -108,6 +108,9 @@ export const X_FAR_CS = 0x190;
 export const X_FAR_SS = 0x194;
 export const X_FAR_RFLAGS = 0x198;
 export const X_FAR_RSP = 0x1a0;
+/** EXIT_SEGMENT by LSS, LFS, LGS: u32 GPR that is loaded too (0..15; 0xff: none), u64 its whole new value. */
+export const X_SEGMENT_GPR = 0x1a8;
+export const X_SEGMENT_VALUE = 0x1b0;
 
 /** x87, MMX and SSE state. XMM registers in full; the rest as core/fpu defines. */
 export const FPU = 0x200;
@@ -175,6 +178,11 @@ export const PRIV_SYSRET = 27;
 export const PRIV_SYSEXIT = 28;
 export const PRIV_RDPMC = 29;
 export const PRIV_SYSENTER = 30;
+/** Selector checks: X_REG2 = selector (the operand, already read); LAR and LSL: X_REG = GPR, X_SIZE = its width (2, 4, 8). */
+export const PRIV_VERR = 31;
+export const PRIV_VERW = 32;
+export const PRIV_LAR = 33;
+export const PRIV_LSL = 34;
 
 export const FAR_IRET = 1;
 export const FAR_RET = 2;

@@ -27,9 +27,7 @@ export interface DomainRow extends DomainInfo {
 }
 
 /** How a domain's life ended, for whoever waits on it. */
-export type DomainEnd =
-  | { readonly how: "shutdown"; readonly reason: number }
-  | { readonly how: "destroyed" };
+export type DomainEnd = { readonly how: "shutdown"; readonly reason: number } | { readonly how: "destroyed" };
 
 /** A console attachment. */
 export interface ConsoleAttachment {

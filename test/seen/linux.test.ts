@@ -42,7 +42,7 @@ describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuest
       "xlab",
       "run",
       config,
-      `extra="console=hvc0 cryptomgr.notests run=${commands.replaceAll(" ", "+").replaceAll('"', '\\"').replaceAll("\\n", "\\\\n")}"`,
+      `extra="console=hvc0 cryptomgr.notests run=${Buffer.from(commands).toString("base64")}"`,
       "--clock",
       "warp",
     );

@@ -2,8 +2,15 @@
  * A domain and its vCPUs as data: save, restore and the debug keys are walks over these records.
  */
 import type { Domid } from "../../abi/types.ts";
+import type { Timer } from "../../lib/clock.ts";
+import type { DomainEvents } from "../evtchn/channel.ts";
+import type { Upcalls } from "../evtchn/upcalls.ts";
 import type { GrantTable } from "../gnttab/grant-table.ts";
 import type { DomainMemory } from "../memory/domain-memory.ts";
+import type { Credit } from "../sched/scheduler.ts";
+import type { Runstate } from "../time/runstate.ts";
+import type { VcpuTimers } from "../time/vcpu-timers.ts";
+import type { Callbacks, TrapTable } from "../traps/trap-table.ts";
 
 export interface Domain {
   readonly domid: Domid;
@@ -11,6 +18,7 @@ export interface Domain {
   readonly type: "pv" | "pvh" | "hvm";
   /** May act on all others (dom0). */
   readonly privileged: boolean;
+  /** All of `max_vcpus`, also those that are not up. */
   readonly vcpus: Vcpu[];
   readonly memory: DomainMemory;
   readonly grants: GrantTable;
@@ -18,13 +26,41 @@ export interface Domain {
   dying: boolean;
   /** VMASST_TYPE_* bits. */
   vmAssist: number;
+
+  /** The shared_info page: its machine frame and the byte address of its content; none for a TypeScript domain. */
+  readonly sharedInfo: SharedInfoPage | undefined;
+  readonly events: DomainEvents;
+  /** How a TypeScript program hears of events; a guest that executes has vCPUs for that. */
+  readonly upcalls: Upcalls;
+  /** The toolstack's pauses; they nest. A new domain is born with one. */
+  pauseCount: number;
+  shutdown: Shutdown | undefined;
+  readonly credit: Credit;
+  /** Seconds between this domain's wall clock and the host's. */
+  timeOffset: number;
+  /** SCHEDOP_watchdog's two timers. */
+  readonly watchdogs: (Timer | undefined)[];
+  /** For crash dumps; ascending addresses. */
+  symbols: readonly { readonly address: bigint; readonly name: string }[];
+  /** Part of a line that the guest writes to the hypervisor's console. */
+  consoleLine: string;
+}
+
+export interface SharedInfoPage {
+  readonly mfn: number;
+  readonly address: number;
+}
+
+/** Begun (`is_shutting_down`) and complete at once here: our vCPUs are never in the middle of something. */
+export interface Shutdown {
+  readonly code: number;
 }
 
 export interface Vcpu {
   readonly domain: Domain;
   readonly id: number;
-  /** Index of its register state in the engine; undefined for a vCPU whose program is TypeScript. */
-  readonly engineVcpu: number | undefined;
+  /** Index of its register state in the engine; undefined for a vCPU whose program is TypeScript, or that was never initialised. */
+  engineVcpu: number | undefined;
   /** Machine frames of the validated L4s in force (`guest_table`, `guest_table_user`), 0 = none. A typed reference is held on each. */
   guestTable: number;
   guestTableUser: number;
@@ -35,4 +71,49 @@ export interface Vcpu {
   gdtEntries: number;
   ldtBase: bigint;
   ldtEntries: number;
+
+  /** Byte address of its live vcpu_info: in shared_info, or where VCPUOP_register_vcpu_info put it; 0 = none (id ≥ 32, unregistered). */
+  infoAddress: number;
+  /** Frame that VCPUOP_register_vcpu_info holds a writable reference on; 0 = none. */
+  infoFrame: number;
+  readonly traps: TrapTable;
+  readonly callbacks: Callbacks;
+  /** `kernel_ss`, `kernel_sp`: where a trap from user mode puts its frame. Halves as u32. */
+  kernelSs: number;
+  kernelSpLo: number;
+  kernelSpHi: number;
+  /** Bits of CR0 and CR4 that the guest chose. */
+  cr0: number;
+  cr4: number;
+  iopl: number;
+  /** Last value written to port 0xcf8. */
+  pciCf8: number;
+  /** NMI callback's address is in `callbacks`; one NMI waits. */
+  nmiPending: boolean;
+
+  /** `is_initialised`: has a context. */
+  initialised: boolean;
+  /** `_VPF_down` */
+  down: boolean;
+  /** `_VPF_blocked` */
+  blocked: boolean;
+  /** Single vCPU pauses (none but the machine's own); the domain's are in `domain.pauseCount`. */
+  pauseCount: number;
+  /** `poll_evtchn`: 0 not polling, -1 any port, else the one port. */
+  pollPort: number;
+
+  readonly runstate: Runstate;
+  readonly timers: VcpuTimers;
+  /** TSC - ICOUNT in ticks: what TSC_OFFSET in the engine holds. */
+  tscOffset: number;
+  /** Its own time in ticks: where it stopped last, or when it was woken. It never goes back. */
+  readyAt: number;
+  /** pCPU it runs on, or ran on last. */
+  processor: number;
+  /** Is `current` of that pCPU. */
+  onCpu: boolean;
+  /** Waits in a run queue. */
+  queued: boolean;
+  hardAffinity: readonly boolean[];
+  softAffinity: readonly boolean[];
 }

@@ -1,5 +1,36 @@
-/** Placeholder until the memory room stands. */
+/**
+ * What a domain's record says of its memory. The frames themselves are in the frame table, by owner.
+ */
+import type { E820Entry } from "../../abi/memory.ts";
+
 export interface DomainMemory {
+  /** Frames it owns (`tot_pages`), those of a dying domain included that others still map. */
   totPages: number;
+  /** Its limit (`max_pages`): frames beyond it are refused. */
   maxPages: number;
+  /** Frames claimed for it and not allocated yet. */
+  outstandingPages: number;
+  /** All of its frames lie in lowest..highest. */
+  lowest: number;
+  highest: number;
+  /** Answer of XENMEM_memory_map; undefined until the toolstack has set it. */
+  memoryMap: readonly E820Entry[] | undefined;
+  /** LDT pages in use, by vCPU id, then page index: a seg_desc reference is held on each frame. */
+  readonly ldtFrames: Map<number, Map<number, number>>;
+  /** How far tearing down has come. */
+  teardown: { stage: number; cursor: number };
+  /** Called when a dying domain has lost its last frame: only then may its id be used again. */
+  onEmpty: (() => void) | undefined;
 }
+
+export const createDomainMemory = (maxPages: number): DomainMemory => ({
+  totPages: 0,
+  maxPages,
+  outstandingPages: 0,
+  lowest: 0xffff_ffff,
+  highest: 0,
+  memoryMap: undefined,
+  ldtFrames: new Map(),
+  teardown: { stage: 0, cursor: 0 },
+  onEmpty: undefined,
+});

@@ -1,0 +1,149 @@
+/**
+ * Drives the model: short slices, then back to the event loop. The only place where virtual time meets the wall.
+ *
+ *   real  virtual time never runs ahead of the wall. Where execution is slower it lags; idle time is then skipped until it
+ *         has caught up.
+ *   warp  never waits: idle jumps to the next timer, except while somebody is about to type (`holdIdle`): then idle time
+ *         passes as on the wall.
+ *
+ * Where a slice ends changes nothing in the model, so the budget may follow this machine's speed.
+ */
+import { Nanos } from "../lib/brand.ts";
+import type { Xen } from "../xen/index.ts";
+
+/** Wall time of one slice that the budget aims at. */
+const SLICE_NANOS = 3_000_000;
+const LEAST_BUDGET = 20_000;
+const MOST_BUDGET = 8_000_000;
+/** A timer further away than this is slept towards in steps (setTimeout's limit is about 24 days). */
+const LONGEST_SLEEP_MILLIS = 3_600_000;
+
+export interface PacerOptions {
+  readonly xen: Xen;
+  readonly clock: "real" | "warp";
+  /** Monotonic wall clock, nanoseconds. */
+  readonly wallNanos: () => number;
+  /** Warp only: true while idle time must pass as on the wall. */
+  readonly holdIdle: () => boolean;
+  /** The model threw: our mistake. The pacer has stopped. */
+  readonly failed: (error: unknown) => void;
+}
+
+export class Pacer {
+  readonly #options: PacerOptions;
+  /** Wall instant that virtual 0 lies at. */
+  #origin: number;
+  #budget = 200_000;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #stopped = false;
+  /** Set while the model runs, so that a kick from inside is not lost. */
+  #running = false;
+  #kicked = false;
+  /** The last slice ended asleep, waiting for a timer of the model. */
+  #idling = false;
+
+  constructor(options: PacerOptions) {
+    this.#options = options;
+    this.#origin = options.wallNanos() - options.xen.clock.now();
+  }
+
+  /** Something came from outside (keys, a finished read, a command): look again soon. */
+  kick(): void {
+    if (this.#stopped || this.#immediate !== undefined) return;
+    if (this.#running) {
+      this.#kicked = true;
+      return;
+    }
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#immediate = setImmediate(() => this.#slice());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#timer = undefined;
+    this.#immediate = undefined;
+  }
+
+  /** How far virtual time is behind the wall, nanoseconds; 0 in warp. */
+  lag(): number {
+    return this.#options.clock === "real" ? Math.max(0, this.#wall() - this.#options.xen.clock.now()) : 0;
+  }
+
+  #wall(): number {
+    return this.#options.wallNanos() - this.#origin;
+  }
+
+  #slice(): void {
+    this.#immediate = undefined;
+    this.#kicked = false;
+    this.#running = true;
+    try {
+      this.#run();
+    } catch (error) {
+      this.stop();
+      this.#options.failed(error);
+    } finally {
+      this.#running = false;
+      if (this.#kicked) this.kick();
+    }
+  }
+
+  #run(): void {
+    const { xen, clock, wallNanos } = this.#options;
+    const waits = clock === "real" || this.#options.holdIdle();
+    const started = wallNanos();
+    // In warp the origin follows: idle time that is held passes as on the wall, counted from when the guest fell idle.
+    if (clock === "warp" && !this.#idling) this.#origin = started - xen.clock.now();
+    this.#idling = false;
+    const limit = clock === "real" ? Math.max(this.#wall(), xen.clock.now()) : Number.MAX_SAFE_INTEGER;
+    const deadline = started + SLICE_NANOS;
+    for (;;) {
+      const outcome = xen.run(Nanos(limit), this.#budget);
+      if (outcome.state === "sliced") {
+        this.#adapt(wallNanos() - started);
+        this.#kicked = true;
+        return;
+      }
+      if (outcome.state === "limit") {
+        this.#sleep(1);
+        return;
+      }
+      const until = outcome.until;
+      if (!waits) {
+        if (until === undefined) return;
+        xen.advanceIdle(until);
+      } else {
+        const now = xen.clock.now();
+        const reached = Math.max(now, this.#wall());
+        xen.advanceIdle(Nanos(Math.min(reached, until ?? reached)));
+        if (until === undefined) return;
+        if (until > reached) {
+          this.#idling = true;
+          this.#sleep(Math.ceil((until - reached) / 1e6));
+          return;
+        }
+      }
+      if (wallNanos() >= deadline) {
+        this.#kicked = true;
+        return;
+      }
+    }
+  }
+
+  #adapt(took: number): void {
+    const wanted = this.#budget * (SLICE_NANOS / Math.max(took, 1000));
+    this.#budget = Math.round(Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, (this.#budget + wanted) / 2)));
+  }
+
+  #sleep(millis: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.kick();
+    }, Math.min(millis, LONGEST_SLEEP_MILLIS));
+  }
+}

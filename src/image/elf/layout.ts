@@ -1,0 +1,76 @@
+/** ELF64 as it lies in the file (System V ABI, elf(5)); little endian. */
+import { at, n64, struct, u8, u16, u32, u64 } from "../../lib/struct.ts";
+
+export const ELF_MAGIC = 0x464c457f; // 7f 'E' 'L' 'F'
+export const EI_CLASS = 4;
+export const EI_DATA = 5;
+export const ELFCLASS32 = 1;
+export const ELFCLASS64 = 2;
+export const ELFDATA2LSB = 1;
+export const ET_EXEC = 2;
+export const ET_DYN = 3;
+export const EM_386 = 3;
+export const EM_X86_64 = 62;
+export const PT_LOAD = 1;
+export const PT_NOTE = 4;
+export const PF_R = 4;
+export const PF_W = 2;
+export const PF_X = 1;
+export const SHT_SYMTAB = 2;
+export const SHT_STRTAB = 3;
+export const SHT_NOTE = 7;
+export const SHT_NOBITS = 8;
+
+export const ehdr64 = struct("Elf64_Ehdr", 64, {
+  e_type: at(16, u16),
+  e_machine: at(18, u16),
+  e_version: at(20, u32),
+  e_entry: at(24, u64),
+  e_phoff: at(32, n64),
+  e_shoff: at(40, n64),
+  e_flags: at(48, u32),
+  e_ehsize: at(52, u16),
+  e_phentsize: at(54, u16),
+  e_phnum: at(56, u16),
+  e_shentsize: at(58, u16),
+  e_shnum: at(60, u16),
+  e_shstrndx: at(62, u16),
+});
+
+export const phdr64 = struct("Elf64_Phdr", 56, {
+  p_type: at(0, u32),
+  p_flags: at(4, u32),
+  p_offset: at(8, n64),
+  p_vaddr: at(16, u64),
+  p_paddr: at(24, u64),
+  p_filesz: at(32, n64),
+  p_memsz: at(40, n64),
+  p_align: at(48, n64),
+});
+
+export const shdr64 = struct("Elf64_Shdr", 64, {
+  sh_name: at(0, u32),
+  sh_type: at(4, u32),
+  sh_flags: at(8, n64),
+  sh_addr: at(16, u64),
+  sh_offset: at(24, n64),
+  sh_size: at(32, n64),
+  sh_link: at(40, u32),
+  sh_info: at(44, u32),
+  sh_addralign: at(48, n64),
+  sh_entsize: at(56, n64),
+});
+
+export const sym64 = struct("Elf64_Sym", 24, {
+  st_name: at(0, u32),
+  st_info: at(4, u8),
+  st_shndx: at(6, u16),
+  st_value: at(8, u64),
+  st_size: at(16, n64),
+});
+
+export const nhdr = struct("Elf64_Nhdr", 12, {
+  n_namesz: at(0, u32),
+  n_descsz: at(4, u32),
+  n_type: at(8, u32),
+});

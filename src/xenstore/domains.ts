@@ -1,0 +1,133 @@
+/**
+ * The domains that xenstored answers: introduced by the toolstack, forgotten when they die. VIRQ_DOM_EXC says that one
+ * of them shut down or died; both are told to the watchers of @releaseDomain.
+ */
+import { GNTTAB_RESERVED_XENSTORE } from "../abi/io/xs-wire.ts";
+import { DOMID_0, type Domid, Gref, type Mfn, type Port } from "../abi/types.ts";
+import { VIRQ_DOM_EXC } from "../abi/xen.ts";
+import { bug } from "../lib/absurd.ts";
+import type { Connection } from "./connection.ts";
+import { Outbox } from "./outbox.ts";
+import { ACK, no, type XsResult } from "./outcome.ts";
+import { DomainRing } from "./ring.ts";
+import type { Xenstored } from "./xenstored.ts";
+
+interface Introduced {
+  readonly connection: Connection;
+  readonly ring: DomainRing;
+  /** Ours, bound to the guest's. */
+  port: Port | undefined;
+  /** Its shutdown has been told. */
+  shutdown: boolean;
+}
+
+export class Domains {
+  readonly #xs: Xenstored;
+  readonly #domains = new Map<Domid, Introduced>();
+
+  constructor(xs: Xenstored) {
+    this.#xs = xs;
+    const port = xs.gate.evtchn.bindVirq(VIRQ_DOM_EXC, 0);
+    if (!port.ok) bug(`xenstored: VIRQ_DOM_EXC: ${port.errno}`);
+    xs.gate.evtchn.onEvent(port.value, () => this.scan());
+  }
+
+  has(domid: Domid): boolean {
+    return this.#domains.has(domid);
+  }
+
+  introduce(domid: Domid, mfn: Mfn, remotePort: Port): XsResult {
+    if (domid === DOMID_0) return no("EINVAL");
+    const known = this.#domains.get(domid);
+    if (known !== undefined) {
+      this.#rebind(domid, known, remotePort);
+      known.ring.open(known.connection);
+      return ACK;
+    }
+    const { gate } = this.#xs;
+    let frame = gate.gnttab.map(domid, Gref(GNTTAB_RESERVED_XENSTORE), "write");
+    if (!frame.ok) frame = gate.memory.mapForeign(domid, mfn, "write");
+    if (!frame.ok) return no("EINVAL");
+
+    const quota = this.#xs.quota;
+    const outbox = new Outbox(quota.queuedBytes);
+    const connection = this.#xs.connect(domid, outbox, () => made.ring.flush());
+    const made: Introduced = {
+      connection,
+      ring: new DomainRing({
+        frame: frame.value,
+        notify: () => {
+          if (made.port !== undefined) gate.evtchn.send(made.port);
+        },
+        request: (packet) => this.#xs.request(connection, packet),
+        outstanding: quota.outstanding,
+      }),
+      port: undefined,
+      shutdown: false,
+    };
+    if (!this.#rebind(domid, made, remotePort)) {
+      this.#xs.disconnect(connection);
+      made.ring.close();
+      return no("EINVAL");
+    }
+    this.#domains.set(domid, made);
+    made.ring.open(connection);
+    this.#xs.fire("@introduceDomain", "exact");
+    return ACK;
+  }
+
+  release(domid: Domid): boolean {
+    const known = this.#domains.get(domid);
+    if (known === undefined) return false;
+    this.#domains.delete(domid);
+    known.ring.close();
+    if (known.port !== undefined) this.#xs.gate.evtchn.close(known.port);
+    this.#xs.disconnect(known.connection);
+    this.#xs.forget(domid);
+    this.#xs.fire("@releaseDomain", "exact");
+    return true;
+  }
+
+  resume(domid: Domid): boolean {
+    const known = this.#domains.get(domid);
+    if (known !== undefined) known.shutdown = false;
+    return known !== undefined;
+  }
+
+  setTarget(domid: Domid, target: Domid): boolean {
+    const known = this.#domains.get(domid);
+    if (known === undefined || !this.#domains.has(target)) return false;
+    known.connection.target = target;
+    return true;
+  }
+
+  /** Looks at every domain; VIRQ_DOM_EXC does not say which one changed. */
+  scan(): void {
+    this.#xs.gate.charge("wake", 1);
+    let shutdowns = false;
+    for (const [domid, known] of [...this.#domains]) {
+      const info = this.#xs.gate.domctl.getInfo(domid);
+      if (!info.ok || info.value.dying) {
+        this.release(domid);
+      } else if (info.value.shutdown && !known.shutdown) {
+        known.shutdown = true;
+        shutdowns = true;
+      }
+    }
+    if (shutdowns) this.#xs.fire("@releaseDomain", "exact");
+  }
+
+  #rebind(domid: Domid, known: Introduced, remotePort: Port): boolean {
+    const { evtchn } = this.#xs.gate;
+    if (known.port !== undefined) evtchn.close(known.port);
+    known.port = undefined;
+    const port = evtchn.bindInterdomain(domid, remotePort);
+    if (!port.ok) return false;
+    known.port = port.value;
+    evtchn.onEvent(port.value, () => {
+      this.#xs.gate.charge("wake", 1);
+      known.ring.service();
+    });
+    return true;
+  }
+}

@@ -1,0 +1,43 @@
+/** Paths of the tree: which are valid, whose they are, what lies in what (docs/misc/xenstore.txt). */
+import { XENSTORE_ABS_PATH_MAX, XENSTORE_REL_PATH_MAX } from "../abi/io/xs-wire.ts";
+
+/** `/local/domain/N`, where relative paths of domain N start. */
+export const domainPath = (domid: number): string => `/local/domain/${domid}`;
+
+const CHARACTERS = /^[0-9A-Za-z/_@-]+$/;
+const DOMAIN_PREFIX = /^\/local\/domain\/\d{1,5}\//;
+
+/** An absolute path that may name a node. What follows `/local/domain/N/` counts against the shorter limit. */
+export function isValidPath(path: string): boolean {
+  if (!path.startsWith("/") || path.length > XENSTORE_ABS_PATH_MAX) return false;
+  if (path !== "/" && path.endsWith("/")) return false;
+  if (path.includes("//") || !CHARACTERS.test(path)) return false;
+  const own = DOMAIN_PREFIX.exec(path)?.[0].length ?? 0;
+  return path.length <= own + XENSTORE_REL_PATH_MAX;
+}
+
+/** `@introduceDomain`, `@releaseDomain`: events that are no nodes. */
+export const isSpecial = (path: string): boolean => path.startsWith("@");
+
+/** Absolute form of a path as domain `domid` says it. */
+export const absolute = (path: string, domid: number): string =>
+  path.startsWith("/") || isSpecial(path) ? path : `${domainPath(domid)}/${path}`;
+
+/** Parent of a path other than "/". */
+export function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash === 0 ? "/" : path.slice(0, slash);
+}
+
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+export const childOf = (path: string, name: string): string =>
+  path === "/" ? `/${name}` : `${path}/${name}`;
+
+/** How many levels `path` lies below `above`; 0: the same; undefined: not in it. */
+export function depthBelow(path: string, above: string): number | undefined {
+  if (path === above) return 0;
+  const prefix = above === "/" ? "/" : `${above}/`;
+  if (!path.startsWith(prefix)) return undefined;
+  return path.slice(prefix.length).split("/").length;
+}

@@ -1,0 +1,34 @@
+/** All rows, by class; a class is a fixture. */
+import type { Case } from "../case.ts";
+import { buildCase } from "./builder.ts";
+import { controlRows } from "./control.ts";
+import { fpuRows } from "./fpu.ts";
+import { cmpxchg16b, integerRows } from "./integer.ts";
+import type { Row } from "./row.ts";
+import { undefinedRows } from "./undefined.ts";
+import { vectorRows } from "./vector.ts";
+
+export const CLASSES: Readonly<Record<string, readonly Row[]>> = {
+  ...integerRows,
+  cmpxchg16b: [cmpxchg16b],
+  ...controlRows,
+  ...fpuRows,
+  ...vectorRows,
+  ...undefinedRows,
+};
+
+export function rowsOf(name: string): readonly Row[] {
+  const rows = CLASSES[name];
+  if (!rows) throw new Error(`no class ${name}; there are ${Object.keys(CLASSES).join(" ")}`);
+  return rows;
+}
+
+/** Cases of a class: row after row, `perRow` of them for weight 1. */
+export function generate(name: string, seed: number, perRow: number): Case[] {
+  const cases: Case[] = [];
+  for (const row of rowsOf(name)) {
+    const n = Math.max(1, Math.round((row.weight ?? 1) * perRow));
+    for (let i = 0; i < n; i++) cases.push(buildCase(row, seed, i));
+  }
+  return cases;
+}
