@@ -5,6 +5,7 @@
  */
 import type { Nanos } from "../lib/brand.ts";
 import type { XenResult } from "./errno.ts";
+import type { E820Entry } from "./memory.ts";
 import type { Domid, Gfn, Gref, Mfn, Port } from "./types.ts";
 import type { VcpuGuestContext } from "./vcpu-context.ts";
 
@@ -196,6 +197,8 @@ export interface MemoryCalls {
   claim(dom: Domid, pages: number): XenResult;
   /** Foreign mapping by privilege over `dom` (dom0 over all). For PV the frame is named by its machine frame number. */
   mapForeign(dom: Domid, frame: Mfn, access: "read" | "write"): XenResult<MappedFrame>;
+  /** XENMEM_set_memory_map: what XENMEM_memory_map answers the guest (-ENOSYS until then). libxl gives one RAM entry [0, maxmem). */
+  setMemoryMap(dom: Domid, map: readonly E820Entry[]): XenResult;
 }
 
 export interface MmuCalls {

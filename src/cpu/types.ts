@@ -38,7 +38,14 @@ export interface Engine {
   stateAddress(vcpu: number): number;
   /** Runs the loaded vCPU for at most about `budget` instructions (1..2^30; overshoot: less than one decoded block). */
   run(budget: number): number;
-  /** After EXIT_STORE: finishes the instruction (STORE_COMMIT, STORE_DROP). Answers EXIT_BUDGET, or a fault met later in it. */
+  /**
+   * After an EXIT_FAULT #PF of a write to a present, read-only page: looks at the store as EXIT_STORE does, without effect.
+   * 1: X_FRAME, X_OFFSET, X_SIZE, X_VALUE say what it would store, and `finishStore` will do it, W bit or not.
+   * 0: not such a fault, or not one store of at most 16 bytes; the fault's X_* stand.
+   */
+  probeStore(): 0 | 1;
+  /** After EXIT_STORE: finishes the instruction (STORE_COMMIT, STORE_DROP). Answers EXIT_BUDGET, or a fault
+   * met later in it, or EXIT_STORE again for the next part (a store of over 16 bytes, or into two such pages). */
   finishStore(answer: number): number;
   /** Drops the loaded vCPU's TLB entries (both modes). */
   flushTlb(): void;

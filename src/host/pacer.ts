@@ -141,9 +141,12 @@ export class Pacer {
 
   #sleep(millis: number): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.kick();
-    }, Math.min(millis, LONGEST_SLEEP_MILLIS));
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.kick();
+      },
+      Math.min(millis, LONGEST_SLEEP_MILLIS),
+    );
   }
 }

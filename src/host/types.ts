@@ -43,11 +43,18 @@ export interface ConsoleListener {
   end(): void;
 }
 
+/**
+ * A file that the config names, read by whoever may read it; `path` as libxl prints it. That one cannot be read is found
+ * out, as on a real host, once creation has begun (a domid is consumed).
+ */
+export type GuestFile =
+  | { readonly path: string; readonly bytes: Uint8Array }
+  /** `unreadable`: strerror's words. */
+  | { readonly path: string; readonly unreadable: string };
+
 export interface CreateRequest {
   readonly config: DomainConfig;
-  /** Kernel and ramdisk, already read by whoever may read them: the file's bytes under the names of the config. */
-  readonly files: { readonly kernel?: Uint8Array; readonly ramdisk?: Uint8Array };
-  /** Text of the config as `xl list -l` and restarts need it. */
+  readonly files: { readonly kernel?: GuestFile; readonly ramdisk?: GuestFile };
   readonly paused: boolean;
   /** Progress lines that xl prints at this verbosity (libxl's log), as they come. */
   readonly log?: (line: string) => void;
@@ -79,8 +86,8 @@ export interface HostApi {
   physinfo(): PhysInfo;
   version(): XenVersion;
   dmesg(clear: boolean): string;
-  /** Undefined: no such console. */
-  attachConsole(domid: Domid, listener: ConsoleListener): ConsoleAttachment | undefined;
+  /** Undefined: no such console. `interactive`: a person may type there (in warp, idle time then passes as on the wall). */
+  attachConsole(domid: Domid, listener: ConsoleListener, interactive: boolean): ConsoleAttachment | undefined;
   /** Resolves when the domain has shut down (it may still be listed) or was destroyed. */
   waitForEnd(domid: Domid): Promise<DomainEnd>;
   status(): HostStatus;

@@ -1,8 +1,23 @@
-/** vitest globalSetup: builds build/core.wasm when it is older than its sources. */
+/** vitest's globalSetup: builds build/core.wasm when a source of it is newer. */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 
-export default function buildCore(): void {
-  if (!existsSync("scripts/build-core.mjs")) return;
-  spawnSync(process.execPath, ["scripts/build-core.mjs", "--if-stale"], { stdio: ["ignore", "inherit", "inherit"] });
+const root = new URL("../../", import.meta.url).pathname;
+
+function newest(dir: string): number {
+  let latest = 0;
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    latest = Math.max(latest, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return latest;
+}
+
+export default function setup(): void {
+  const sources = Math.max(newest(join(root, "src/cpu/core")), statSync(join(root, "src/cpu/layout.ts")).mtimeMs);
+  const built = statSync(join(root, "build/core.wasm"), { throwIfNoEntry: false });
+  if (built && built.mtimeMs > sources) return;
+  const { status } = spawnSync(process.execPath, ["scripts/build-core.mjs"], { cwd: root, stdio: "inherit" });
+  if (status !== 0) throw new Error("the engine's core does not build");
 }

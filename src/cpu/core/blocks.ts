@@ -55,7 +55,7 @@ export function blockBytes(): u32 {
 }
 
 // @ts-ignore: decorator
-@inline function jumpSlot(rip: u64): usize {
+@inline function jumpSlot(rip: u64): u32 {
   return JUMPS + (((<u32>rip ^ (<u32>rip >> 14)) & JUMPS_MASK) << 4);
 }
 
@@ -94,7 +94,7 @@ export function lookupSlow(): u32 {
  * The record to go on with after a branch to RIP, whose link word is at `link`. An in-page target is linked for good.
  * 0: fault set.
  */
-export function follow(link: usize): u32 {
+export function follow(link: u32): u32 {
   const rip = load<u64>(CPU + RIP);
   const host = load<u32>(link) & ~0xfff;
   if (!host || (rip & ~0xfff) != load<u64>(PAGE_VA)) return lookup();

@@ -9,7 +9,7 @@ import {
   CPU, FAR_CALL, FAR_JMP, FS_BASE, GS_BASE, PRIV_CLI, PRIV_CLTS, PRIV_CPUID, PRIV_HLT, PRIV_IN, PRIV_INVD, PRIV_INVLPG, PRIV_LAR,
   PRIV_LGDT, PRIV_LIDT, PRIV_LLDT, PRIV_LMSW, PRIV_LSL, PRIV_LTR, PRIV_MOV_FROM_CR, PRIV_MOV_FROM_DR, PRIV_MOV_TO_CR,
   PRIV_MOV_TO_DR, PRIV_OUT, PRIV_RDMSR, PRIV_RDPMC, PRIV_STI, PRIV_SWAPGS, PRIV_SYSENTER, PRIV_SYSEXIT, PRIV_SYSRET, PRIV_VERR,
-  PRIV_VERW, PRIV_WBINVD, PRIV_WRMSR, RCX, RDX, SLOT_BASE,
+  PRIV_VERW, PRIV_WBINVD, PRIV_WRMSR, RCX, RDX,
 } from "../layout";
 import {
   FP_IMM, FP_KIND, FP_MODRM, FP_OPCODE, FP_PP, FP_REG, FP_REXW, FP_RM, MISC_MEM, MISC_STACK, RECORD_SIZE, R_A, R_B, R_BASE, R_C,
@@ -17,7 +17,7 @@ import {
 } from "./record";
 import { fpuDecodes } from "./fpu/fpu";
 import * as op from "./ops";
-import { PAGE_VA, PAGE_VA_HIGH, TMP_EA, ZERO } from "./state";
+import { PAGE_VA, PAGE_VA_HIGH, TMP_EA, ZERO, SLOTS } from "./state";
 
 export let emitted: u32 = 0;
 export let ends: bool = false;
@@ -26,9 +26,9 @@ export let undefinedOpcode: bool = false;
 
 /** Page that the bytes stand in, 0 if they were gathered elsewhere. */
 let hostPage: u32 = 0;
-let pc: usize = 0;
-let rec: usize = 0;
-let eaRec: usize = 0;
+let pc: u32 = 0;
+let rec: u32 = 0;
+let eaRec: u32 = 0;
 let rex: u32 = 0;
 let p66: bool = false;
 let rep: u32 = 0; // 2 = F3, 3 = F2 (as in FP_PP)
@@ -299,9 +299,9 @@ function stringOp(o: u32, size: u32): void {
 }
 
 /** Decodes one instruction. `off` is its offset in its page. */
-export function decode(bytes: usize, record: usize, off: u32): u32 {
+export function decode(bytes: u32, record: u32, off: u32): u32 {
   pc = bytes;
-  hostPage = bytes >= SLOT_BASE ? <u32>bytes & ~0xfff : 0;
+  hostPage = bytes >= SLOTS ? <u32>bytes & ~0xfff : 0;
   rec = record;
   eaRec = 0;
   rex = 0;

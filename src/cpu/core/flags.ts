@@ -79,13 +79,11 @@ export function setExplicit(flags: u32): void {
 export function carry(): u32 {
   const kind: u32 = load<u8>(F_KIND);
   const a = load<u64>(F_A);
-  switch (kind) {
-    case SUB: return u32(a < load<u64>(F_B));
-    case ADD: return u32(a < load<u64>(F_C));
-    case ADC: return u32(a <= load<u64>(F_C));
-    case SBB: return u32(a >= load<u64>(F_C));
-    default: return load<u32>(F_C) & 1;
-  }
+  if (kind == SUB) return u32(a < load<u64>(F_B));
+  if (kind == ADD) return u32(a < load<u64>(F_C));
+  if (kind == ADC) return u32(a <= load<u64>(F_C));
+  if (kind == SBB) return u32(a >= load<u64>(F_C));
+  return load<u32>(F_C) & 1;
 }
 
 /** OF, 0 or 1. */

@@ -8,7 +8,7 @@
 
 import {
   ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, CPL, CPU, CR0, CR3, CR4, EFER, EXIT_FAULT, EXIT_NO_MEMORY, EXIT_STORE,
-  MAX_MFNS, SLOT_BASE, SLOT_HAS_CODE, SLOT_OF, SLOT_PROTECTED, STORE_COMMIT, X_ERROR, X_FRAME, X_HAS_ERROR, X_OFFSET,
+  MAX_MFNS, SLOT_HAS_CODE, SLOT_OF, SLOT_PROTECTED, STORE_COMMIT, X_ERROR, X_FRAME, X_HAS_ERROR, X_OFFSET,
   X_SIZE, X_VA, X_VALUE, X_VECTOR, ZERO_SLOT,
 } from "../layout";
 import { R_BASE, R_DISP, R_IDX, R_OFF, R_SCALE } from "./record";
@@ -68,45 +68,45 @@ function nonCanonical(va: u64): void {
 }
 
 /** Virtual address of the instruction in this record. */
-export function recordRip(rec: usize): u64 {
+export function recordRip(rec: u32): u64 {
   return load<u64>(PAGE_VA) + load<u16>(rec, R_OFF);
 }
 
 // ── addresses ──
 
 // @ts-ignore: decorator
-@inline export function ea(rec: usize): u64 {
+@inline export function ea(rec: u32): u64 {
   return (
     load<u64>(load<u16>(rec, R_BASE)) + (load<u64>(load<u16>(rec, R_IDX)) << load<u8>(rec, R_SCALE)) + <u64>load<i32>(rec, R_DISP)
   );
 }
 
 /** Address of a record's memory operand. */
-export function effectiveAddress(rec: usize): u64 {
+export function effectiveAddress(rec: u32): u64 {
   return ea(rec);
 }
 
 // @ts-ignore: decorator
-@inline export function readable<T>(va: u64, tlb: u32): usize {
+@inline export function readable<T>(va: u64, tlb: u32): u32 {
   const e = tlb + ((<u32>va >> 8) & 0x3ff0);
   if (load<u64>(e) == ((va + (sizeof<T>() - 1)) & ~0xfff)) return load<u32>(e, 8) + <u32>va;
   return slowR(va, sizeof<T>());
 }
 
 // @ts-ignore: decorator
-@inline export function writable<T>(va: u64, tlb: u32): usize {
+@inline export function writable<T>(va: u64, tlb: u32): u32 {
   const e = tlb + ((<u32>va >> 8) & 0x3ff0);
   if (load<u64>(e, TLB_W) == ((va + (sizeof<T>() - 1)) & ~0xfff)) return load<u32>(e, TLB_W + 8) + <u32>va;
   return slowW(va, sizeof<T>());
 }
 
-export function addrR(va: u64, size: u32): usize {
+export function addrR(va: u64, size: u32): u32 {
   const e = load<u32>(TLB) + ((<u32>va >> 8) & 0x3ff0);
   if (load<u64>(e) == ((va + (size - 1)) & ~0xfff)) return load<u32>(e, 8) + <u32>va;
   return slowR(va, size);
 }
 
-export function addrW(va: u64, size: u32): usize {
+export function addrW(va: u64, size: u32): u32 {
   pending = 0;
   const e = load<u32>(TLB) + ((<u32>va >> 8) & 0x3ff0);
   if (load<u64>(e, TLB_W) == ((va + (size - 1)) & ~0xfff)) return load<u32>(e, TLB_W + 8) + <u32>va;
@@ -147,13 +147,13 @@ function walk(va: u64, access: u32): bool {
   let frame = load<u64>(CPU + CR3) >> 12;
   let all: u64 = PTE_W | PTE_U;
   let any: u64 = 0;
-  let p4: usize = 0, p3: usize = 0, p2: usize = 0, leaf: usize = 0;
+  let p4: u32 = 0, p3: u32 = 0, p2: u32 = 0, leaf: u32 = 0;
   let shift: u64 = 39;
   for (;;) {
     if (frame >= <u64>MAX_MFNS) return pageFault(va, error | ERR_P | ERR_RSVD);
     const slot = slotToRead(<u32>frame);
     if (!slot) return pageFault(va, error);
-    const at: usize = (slot << 12) + ((<u32>(va >> shift) & 511) << 3);
+    const at: u32 = (slot << 12) + ((<u32>(va >> shift) & 511) << 3);
     const entry = load<u64>(at);
     if (!(entry & PTE_P)) return pageFault(va, error);
     if (entry & reserved) return pageFault(va, error | ERR_P | ERR_RSVD);
@@ -190,7 +190,7 @@ function walk(va: u64, access: u32): bool {
 }
 
 // @ts-ignore: decorator
-@inline function setBits(at: usize, bits: u64): void {
+@inline function setBits(at: u32, bits: u64): void {
   const entry = load<u64>(at);
   if ((entry & bits) != bits) store<u64>(at, entry | bits);
 }
@@ -198,8 +198,8 @@ function walk(va: u64, access: u32): bool {
 // ── TLB misses ──
 
 /** As addrR, without a look into the TLB. */
-export function slowR(va: u64, size: u32): usize {
-  const first = 0x1000 - (<u32>va & 0xfff);
+export function slowR(va: u64, size: u32): u32 {
+  const first: u32 = 0x1000 - (<u32>va & 0xfff);
   if (size > first) {
     // both pages before any byte: the fault of the first one comes first
     const p = slowR(va, first);
@@ -223,16 +223,16 @@ export function slowR(va: u64, size: u32): usize {
 
 /** What doneW has to do: 0 nothing, 1 copy the bounce buffer out to one or two places, 2 the same with a probe's answers. */
 let pending: u32 = 0;
-let placeA: usize = 0;
-let placeB: usize = 0;
+let placeA: u32 = 0;
+let placeB: u32 = 0;
 let sizeA: u32 = 0;
 let sizeB: u32 = 0;
 
 /** As addrW, without a look into the TLB. */
-export function slowW(va: u64, size: u32): usize {
+export function slowW(va: u64, size: u32): u32 {
   pending = 0;
   if (probing) return probeW(va, size);
-  const first = 0x1000 - (<u32>va & 0xfff);
+  const first: u32 = 0x1000 - (<u32>va & 0xfff);
   if (size <= first) {
     const p = pageW(va, size);
     if (p == PROTECTED) return protectedStore(va, size);
@@ -265,10 +265,10 @@ export function doneW(): void {
   pending = 0;
 }
 
-const PROTECTED: usize = 1;
+const PROTECTED: u32 = 1;
 
 /** Host address of bytes within one page that are about to be written; 0: fault set; PROTECTED. */
-function pageW(va: u64, size: u32): usize {
+function pageW(va: u64, size: u32): u32 {
   const e = load<u32>(TLB) + TLB_W + ((<u32>va >> 8) & 0x3ff0);
   const page = va & ~0xfff;
   let slot: u32;
@@ -314,7 +314,7 @@ let partNext: u32 = 0;
 let dropped: u64 = 0;
 let partCount: u32 = 0;
 
-function protectedStore(va: u64, size: u32): usize {
+function protectedStore(va: u64, size: u32): u32 {
   store<u32>(EXIT, EXIT_STORE);
   partVa = va;
   partSize = size;
@@ -322,8 +322,8 @@ function protectedStore(va: u64, size: u32): usize {
 }
 
 /** Under a probe every store goes to the bounce buffer, which holds the old content. */
-function probeW(va: u64, size: u32): usize {
-  const first = 0x1000 - (<u32>va & 0xfff);
+function probeW(va: u64, size: u32): u32 {
+  const first: u32 = 0x1000 - (<u32>va & 0xfff);
   const n = size <= first ? size : first;
   const a = probePage(va);
   if (!a) return 0;
@@ -339,7 +339,7 @@ function probeW(va: u64, size: u32): usize {
   return BOUNCE_W;
 }
 
-function probePage(va: u64): usize {
+function probePage(va: u64): u32 {
   if (!walk(va, ACCESS_WRITE)) return 0;
   const slot = slotToWrite(walkedFrame);
   if (!slot) {
@@ -377,7 +377,7 @@ export function probedSize(): u32 {
 function partLength(at: u32): u32 {
   let n = partSize - at;
   if (n > 16) n = 16;
-  const room = 0x1000 - (<u32>(partVa + at) & 0xfff);
+  const room: u32 = 0x1000 - (<u32>(partVa + at) & 0xfff);
   return n < room ? n : room;
 }
 
@@ -444,7 +444,7 @@ function finishParts(): void {
 // ── instruction fetch ──
 
 /** Host address of the byte at `va` for execution; 0: fault set. The entry's page gets a slot if it has none. */
-export function addrX(va: u64): usize {
+export function addrX(va: u64): u32 {
   const e = load<u32>(TLB) + TLB_X + ((<u32>va >> 8) & 0xff0);
   if (load<u64>(e) == (va & ~0xfff)) return load<u32>(e, 8) + <u32>va;
   if (!walk(va, ACCESS_EXEC)) return 0;

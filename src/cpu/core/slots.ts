@@ -31,7 +31,7 @@ export function slotsFree(): u32 {
 }
 
 export function slotToWrite(mfn: u32): u32 {
-  if (mfn >= MAX_MFNS) return 0;
+  if (mfn >= <u32>MAX_MFNS) return 0;
   const known = load<u32>(SLOT_OF + (mfn << 2));
   if (known) return known;
   let slot: u32;

@@ -7,7 +7,10 @@
 //   0x0690_0000  SLOT_MFN, FREE_SLOTS, SLOT_BLOCKS: u32 a slot
 //   0x0750_0000  hash of blocks by address, then the cache of jump targets
 
-import { CPU, ENGINE_BASE, SLOT_OF } from "../layout";
+import { CPU, ENGINE_BASE, SLOT_BASE, SLOT_OF } from "../layout";
+
+/** Host addresses from here on are guest memory; below: bounce buffers and the like. */
+export const SLOTS: u32 = SLOT_BASE;
 
 export const MAX_VCPUS: u32 = 256;
 export const STATES: u32 = ENGINE_BASE;
@@ -52,27 +55,27 @@ export const JUMPS_MASK: u32 = 0x3fff;
 // ── in the vCPU block ──
 
 /** Lazy flags: see flags.ts. */
-export const F_A: usize = CPU + 0x410;
-export const F_B: usize = CPU + 0x418;
-export const F_C: usize = CPU + 0x420;
+export const F_A: u32 = CPU + 0x410;
+export const F_B: u32 = CPU + 0x418;
+export const F_C: u32 = CPU + 0x420;
 /** u8 kind, u8 shift, 0, 0 */
-export const F_KIND: usize = CPU + 0x428;
+export const F_KIND: u32 = CPU + 0x428;
 /** u64 virtual address of the page that the running block starts in. */
-export const PAGE_VA: usize = CPU + 0x430;
+export const PAGE_VA: u32 = CPU + 0x430;
 /** The same plus 0x2000: base of RIP-relative operands whose displacement would overflow 32 bits. */
-export const PAGE_VA_HIGH: usize = CPU + 0x438;
+export const PAGE_VA_HIGH: u32 = CPU + 0x438;
 /** u64 address made by a MICRO record for the one behind it. */
-export const TMP_EA: usize = CPU + 0x440;
+export const TMP_EA: u32 = CPU + 0x440;
 /** u64 always 0. */
-export const ZERO: usize = CPU + 0x448;
+export const ZERO: u32 = CPU + 0x448;
 /** u64 instruction count at which the budget is used up. */
-export const DEADLINE: usize = CPU + 0x450;
+export const DEADLINE: u32 = CPU + 0x450;
 /** i32 budget left at the start of the running block, while a handler outside the main loop runs. */
-export const LEFT: usize = CPU + 0x458;
+export const LEFT: u32 = CPU + 0x458;
 /** u32 EXIT_* of the stop under way. */
-export const EXIT: usize = CPU + 0x45c;
+export const EXIT: u32 = CPU + 0x45c;
 /** u32 TLB set in force, and its generation. */
-export const TLB: usize = CPU + 0x460;
-export const GEN: usize = CPU + 0x464;
+export const TLB: u32 = CPU + 0x460;
+export const GEN: u32 = CPU + 0x464;
 /** u32 the #GP raised is for a non-canonical address: #SS if the record says stack. */
-export const NON_CANONICAL: usize = CPU + 0x468;
+export const NON_CANONICAL: u32 = CPU + 0x468;

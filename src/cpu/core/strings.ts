@@ -1,24 +1,24 @@
 // MOVS, STOS, LODS, SCAS, CMPS. With REP each iteration counts as an instruction and the budget may end between two;
 // the registers say how far it came, so it can be started again, after a fault too.
 
-import { CPU, RAX, RCX, RDI, RFLAGS, RIP, RSI, SLOT_BASE } from "../layout";
+import { CPU, RAX, RCX, RDI, RFLAGS, RIP, RSI } from "../layout";
 import { setSub } from "./flags";
 import { addrR, addrW, doneW } from "./mmu";
 import { S_CMPS, S_LODS, S_MOVS, S_SCAS, S_STOS, STR_A32, STR_NE, STR_REP } from "./ops";
 import { R_B, R_C, R_INDEX, R_LENGTH, R_MISC, R_OFF } from "./record";
-import { LEFT, PAGE_VA, TLB, TLB_W } from "./state";
+import { LEFT, PAGE_VA, TLB, TLB_W, SLOTS } from "./state";
 
 // @ts-ignore: decorator
-@inline function pointer(at: usize, a32: bool): u64 {
+@inline function pointer(at: u32, a32: bool): u64 {
   return a32 ? load<u32>(at) : load<u64>(at);
 }
 
 // @ts-ignore: decorator
-@inline function setPointer(at: usize, a32: bool, v: u64): void {
+@inline function setPointer(at: u32, a32: bool, v: u64): void {
   store<u64>(at, a32 ? v & 0xffffffff : v);
 }
 
-export function loadN(p: usize, size: u32): u64 {
+export function loadN(p: u32, size: u32): u64 {
   switch (size) {
     case 0: return load<u8>(p);
     case 1: return load<u16>(p);
@@ -27,7 +27,7 @@ export function loadN(p: usize, size: u32): u64 {
   }
 }
 
-export function storeN(p: usize, size: u32, v: u64): void {
+export function storeN(p: u32, size: u32, v: u64): void {
   switch (size) {
     case 0: store<u8>(p, <u8>v); break;
     case 1: store<u16>(p, <u16>v); break;
@@ -58,7 +58,7 @@ export function compareN(size: u32, a: u64, b: u64): void {
 }
 
 /** Answers as `slow` does. */
-export function stringOp(what: u32, rec: usize): i32 {
+export function stringOp(what: u32, rec: u32): i32 {
   const size: u32 = load<u8>(rec, R_MISC) & 3;
   const mode: u32 = load<u16>(rec, R_C);
   const a32 = (mode & STR_A32) != 0;
@@ -94,7 +94,7 @@ export function stringOp(what: u32, rec: usize): i32 {
     done += k;
     n -= k;
     setPointer(CPU + RCX, a32, n);
-    if (conditional && isEqual() == ((mode & STR_NE) != 0)) {
+    if (conditional && lastEqual == ((mode & STR_NE) != 0)) {
       stopped = true;
       break;
     }
@@ -104,10 +104,6 @@ export function stringOp(what: u32, rec: usize): i32 {
   store<u64>(CPU + RIP, load<u64>(PAGE_VA) + next);
   store<i32>(LEFT, load<i32>(LEFT) - index - (done ? <i32>done : 1));
   return 4;
-}
-
-function isEqual(): bool {
-  return lastEqual;
 }
 
 let lastEqual: bool = false;
@@ -183,7 +179,7 @@ function many(what: u32, size: u32, a32: bool, base: u64, most: u64): u64 {
     if (k > most) k = most;
     if (k == 0) return 0;
     const q = addrW(di, bytes);
-    if (q < SLOT_BASE) return 0;
+    if (q < SLOTS) return 0;
     const v = load<u64>(CPU + RAX);
     const low = <u8>v;
     if (size == 0) memory.fill(q, low, <u32>k);
@@ -205,9 +201,9 @@ function many(what: u32, size: u32, a32: bool, base: u64, most: u64): u64 {
   if (k > most) k = most;
   if (k == 0) return 0;
   const p = addrR(si + base, bytes);
-  if (p < SLOT_BASE) return 0;
+  if (p < SLOTS) return 0;
   const q = addrW(di, bytes);
-  if (q < SLOT_BASE) return 0;
+  if (q < SLOTS) return 0;
   const length = <u32>k << size;
   if (q > p && q < p + length) {
     // source and target overlap: earlier results are read again

@@ -31,6 +31,9 @@ const PYTHON_WARNING = [
 /** bison holds messages back until this many tokens have been accepted since the last error. */
 const TOKENS_AFTER_ERROR = 3;
 
+/** How deep lists nest before bison's stack of 10,000 is full. */
+const MAX_DEPTH = 4996;
+
 type State =
   | { readonly at: "statement" }
   | { readonly at: "name"; readonly name: Token }
@@ -175,6 +178,10 @@ export function parseConfig(source: string, text: string): ParseOutcome {
           list.state = "comma-or-end";
           accept(state);
         } else if (list.state === "item-or-end" && token.kind === "[") {
+          if (open.length === MAX_DEPTH) {
+            say(token.text, token.line, "memory exhausted");
+            return verdict();
+          }
           open.push({ at: token.at, items: [], state: "item-or-end" });
           accept(state);
         } else {

@@ -10,7 +10,7 @@ const LONG_MAX = 2n ** 63n - 1n;
 const LONG_MIN = -(2n ** 63n);
 
 export type NumberOutcome =
-  | { readonly ok: true; readonly value: number }
+  | { readonly ok: true; readonly value: bigint }
   | { readonly ok: false; readonly why: "absent" | "malformed" | "out of range" };
 
 export class SettingsReader {
@@ -46,7 +46,7 @@ export class SettingsReader {
   }
 
   /** A number as C's strtol reads it with base 0: decimal, 0x hexadecimal, 0 octal. */
-  long(name: string, quiet = false): number | undefined {
+  long(name: string, quiet = false): bigint | undefined {
     const outcome = this.boundedLong(name, undefined, quiet);
     return outcome.ok ? outcome.value : undefined;
   }
@@ -54,7 +54,7 @@ export class SettingsReader {
   /** A number within `bounds`, both ends included. */
   boundedLong(
     name: string,
-    bounds: { readonly min: number; readonly max: number } | undefined,
+    bounds: { readonly min: bigint; readonly max: bigint } | undefined,
     quiet = false,
   ): NumberOutcome {
     const text = this.string(name, quiet);
@@ -68,31 +68,30 @@ export class SettingsReader {
       complain(`can't use += with numbers for parameter \`${name}'`);
       return { ok: false, why: "malformed" };
     }
-    const value = strtol(text);
-    if (value === undefined) {
-      complain(`parameter \`${name}' is not a valid number`);
-      return { ok: false, why: "malformed" };
-    }
+    const { value, rest } = strtol(text);
     if (value > LONG_MAX || value < LONG_MIN) {
       complain(`parameter \`${name}' could not be parsed as a number: Numerical result out of range`);
       return { ok: false, why: "out of range" };
     }
-    const number = Number(value);
-    if (bounds !== undefined && number < bounds.min) {
+    if (rest !== "" || text === "") {
+      complain(`parameter \`${name}' is not a valid number`);
+      return { ok: false, why: "malformed" };
+    }
+    if (bounds !== undefined && value < bounds.min) {
       complain(`value \`${value}' is smaller than minimum bound '${bounds.min}'`);
       return { ok: false, why: "malformed" };
     }
-    if (bounds !== undefined && number > bounds.max) {
+    if (bounds !== undefined && value > bounds.max) {
       complain(`value \`${value}' is greater than maximum bound '${bounds.max}'`);
       return { ok: false, why: "malformed" };
     }
-    return { ok: true, value: number };
+    return { ok: true, value };
   }
 
   /** A number of which anything but zero is true. */
   bool(name: string, quiet = false): boolean | undefined {
     const value = this.long(name, quiet);
-    return value === undefined ? undefined : value !== 0;
+    return value === undefined ? undefined : value !== 0n;
   }
 
   /** A list's items; undefined when absent or, after a warning, a single value. */
@@ -126,11 +125,16 @@ export class SettingsReader {
   }
 }
 
-/** C's strtol with base 0 over the whole of `text`; undefined when something is left over or nothing is there. */
-export function strtol(text: string): bigint | undefined {
-  const match = /^[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))$/.exec(text);
-  if (match === null) return undefined;
-  const [, sign, hex, octal, decimal] = match;
+/** More digits than any number of 64 bits has: such a text is out of range, and not worth reading whole. */
+const MANY_DIGITS = 80;
+
+/** C's strtol with base 0, of unlimited width: the number that `text` begins with, and what stands behind it. */
+export function strtol(text: string): { readonly value: bigint; readonly rest: string } {
+  const match = /^[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))/.exec(text);
+  if (match === null) return { value: 0n, rest: text };
+  const [all, sign, hex, octal, decimal] = match;
+  const rest = text.slice(all.length);
+  if (all.length > MANY_DIGITS) return { value: sign === "-" ? LONG_MIN - 1n : LONG_MAX + 1n, rest };
   const magnitude = BigInt(hex !== undefined ? `0x${hex}` : octal !== undefined ? `0o0${octal}` : (decimal ?? "0"));
-  return sign === "-" ? -magnitude : magnitude;
+  return { value: sign === "-" ? -magnitude : magnitude, rest };
 }

@@ -35,6 +35,8 @@ export interface Domain {
   /** The toolstack's pauses; they nest. A new domain is born with one. */
   pauseCount: number;
   shutdown: Shutdown | undefined;
+  /** SCHEDOP_shutdown_code: the code that a later shutdown shall have. */
+  shutdownCode: number | undefined;
   readonly credit: Credit;
   /** Seconds between this domain's wall clock and the host's. */
   timeOffset: number;
@@ -42,8 +44,10 @@ export interface Domain {
   readonly watchdogs: (Timer | undefined)[];
   /** For crash dumps; ascending addresses. */
   symbols: readonly { readonly address: bigint; readonly name: string }[];
-  /** Part of a line that the guest writes to the hypervisor's console. */
-  consoleLine: string;
+  /** What it wrote to index ports that are remembered. */
+  readonly ports: { pciConfigAddress: number; rtcIndex: number };
+  /** Things said in the log once and not again. */
+  readonly told: { compatibility: boolean };
 }
 
 export interface SharedInfoPage {
@@ -72,9 +76,9 @@ export interface Vcpu {
   ldtBase: bigint;
   ldtEntries: number;
 
-  /** Byte address of its live vcpu_info: in shared_info, or where VCPUOP_register_vcpu_info put it; 0 = none (id ≥ 32, unregistered). */
+  /** Byte address of its live vcpu_info: in shared_info, or where VCPUOP_register_vcpu_info put it; else (id ≥ 32) `machine.dummyInfo`. */
   infoAddress: number;
-  /** Frame that VCPUOP_register_vcpu_info holds a writable reference on; 0 = none. */
+  /** Frame that VCPUOP_register_vcpu_info put it in (a writable reference is held), 0 = none. */
   infoFrame: number;
   readonly traps: TrapTable;
   readonly callbacks: Callbacks;
@@ -82,12 +86,11 @@ export interface Vcpu {
   kernelSs: number;
   kernelSpLo: number;
   kernelSpHi: number;
-  /** Bits of CR0 and CR4 that the guest chose. */
+  /** CR0 and CR4 as the guest sees them. */
   cr0: number;
   cr4: number;
+  /** Virtual IOPL, 0..3. */
   iopl: number;
-  /** Last value written to port 0xcf8. */
-  pciCf8: number;
   /** NMI callback's address is in `callbacks`; one NMI waits. */
   nmiPending: boolean;
 

@@ -104,7 +104,7 @@ const COMMANDS: Readonly<Record<number, Handler>> = {
 };
 
 export const eventChannelOp: Handler = (call) => {
-  const command = call.hi(0) === 0 ? COMMANDS[call.lo(0)] : undefined;
+  const command = COMMANDS[call.lo(0)];
   return command === undefined ? minus("ENOSYS") : command(call);
 };
 

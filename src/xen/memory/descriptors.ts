@@ -98,11 +98,11 @@ export function ldtFrame(machine: Machine, vcpu: Vcpu, index: number): number {
   const va = vcpu.ldtBase + BigInt(index) * 4096n;
   const l1 = walkToL1(machine, vcpu.guestTable, Number(va & 0xffff_ffffn), Number(va >> 32n));
   if (l1 === 0) return 0;
-  const { u32, readAddress } = machine.engine.mem;
-  const word = (readAddress.call(machine.engine.mem, l1) >> 2) + Number((va >> 12n) & 511n) * 2;
-  const low = u32[word] as number;
+  const { mem } = machine.engine;
+  const word = (mem.readAddress(l1) >> 2) + Number((va >> 12n) & 511n) * 2;
+  const low = mem.u32[word] as number;
   if ((low & PTE_P) === 0) return 0;
-  const mfn = frameOf(low, u32[word + 1] as number);
+  const mfn = frameOf(low, mem.u32[word + 1] as number);
   if (getFrameAndType(machine, mfn, vcpu.domain.domid, PGT_seg_desc) !== 0) return 0;
   if (pages === undefined) {
     pages = new Map();

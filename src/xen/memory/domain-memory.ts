@@ -2,6 +2,7 @@
  * What a domain's record says of its memory. The frames themselves are in the frame table, by owner.
  */
 import type { E820Entry } from "../../abi/memory.ts";
+import type { HeldFrame } from "./mapped-frame.ts";
 
 export interface DomainMemory {
   /** Frames it owns (`tot_pages`), those of a dying domain included that others still map. */
@@ -17,6 +18,8 @@ export interface DomainMemory {
   memoryMap: readonly E820Entry[] | undefined;
   /** LDT pages in use, by vCPU id, then page index: a seg_desc reference is held on each frame. */
   readonly ldtFrames: Map<number, Map<number, number>>;
+  /** Frames that this domain's TypeScript has mapped, its own or others'. */
+  readonly held: Set<HeldFrame>;
   /** How far tearing down has come. */
   teardown: { stage: number; cursor: number };
   /** Called when a dying domain has lost its last frame: only then may its id be used again. */
@@ -31,6 +34,7 @@ export const createDomainMemory = (maxPages: number): DomainMemory => ({
   highest: 0,
   memoryMap: undefined,
   ldtFrames: new Map(),
+  held: new Set(),
   teardown: { stage: 0, cursor: 0 },
   onEmpty: undefined,
 });

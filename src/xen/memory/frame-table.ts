@@ -68,6 +68,7 @@ export class FrameTable {
   readonly linear = new Map<number, number>();
   private readonly free: FreeFrames;
   private readonly retired: number[] = [];
+  private readonly flush = (): void => this.flushAll();
 
   constructor(engine: Engine, total: number) {
     this.engine = engine;
@@ -135,7 +136,8 @@ export class FrameTable {
   /** The last reference is gone: the frame is nobody's, and free once no TLB can hold it. Counts of its owner are the caller's. */
   retire(mfn: number): void {
     const page = mfn << 2;
-    if (this.info[page + COUNT] !== 0 || this.info[page + TYPE_COUNT] !== 0) bug(`frame ${mfn} freed while in use`);
+    if (this.info[page + COUNT] !== 0 || this.info[page + TYPE_COUNT] !== 0)
+      bug(`frame ${mfn} freed while in use`);
     this.info[page] = DOMID_INVALID;
     this.m2p.clear(mfn);
     this.retired.push(mfn);
@@ -154,6 +156,11 @@ export class FrameTable {
     }
     retired.length = 0;
     return n;
+  }
+
+  /** Fills in the M2P: the owner of `mfn` knows it by this number (two halves). False: no memory for the table is left. */
+  setPfn(mfn: number, low: number, high: number): boolean {
+    return this.m2p.set(mfn, low, high, this.flush);
   }
 
   /** Drops every TLB entry of every vCPU. */

@@ -2,7 +2,17 @@
  * One entry of an L1 table: what it references while it stands in a validated table. Entries are two 32-bit halves.
  */
 import { ERRNO } from "../../abi/errno.ts";
-import { PTE_G, PTE_HI_FRAME, PTE_HI_GUEST_KERNEL, PTE_P, PTE_PCD, PTE_PS, PTE_PWT, PTE_RW, PTE_US } from "../../abi/mmu.ts";
+import {
+  PTE_G,
+  PTE_HI_FRAME,
+  PTE_HI_GUEST_KERNEL,
+  PTE_P,
+  PTE_PCD,
+  PTE_PS,
+  PTE_PWT,
+  PTE_RW,
+  PTE_US,
+} from "../../abi/mmu.ts";
 import type { Machine } from "../machine.ts";
 import { getFrame, getWritableType, putFrame, putWritableType } from "./references.ts";
 import { hex, hex64, hexMfn, warn } from "./warn.ts";
@@ -24,7 +34,13 @@ export function frameOf(low: number, high: number): number {
  * Takes what a present entry needs in a table of `ptOwner`: a reference on its frame, which must be `pgOwner`'s, writable if
  * the entry is. 0 or -errno: EINVAL flags, EPERM no RAM, EBUSY not his or in use as something else.
  */
-export function getPageFromL1e(machine: Machine, low: number, high: number, ptOwner: number, pgOwner: number): number {
+export function getPageFromL1e(
+  machine: Machine,
+  low: number,
+  high: number,
+  ptOwner: number,
+  pgOwner: number,
+): number {
   const { frames } = machine;
   if (low & L1_DISALLOW) {
     warn(machine, `Bad L1 flags ${hex(low & L1_DISALLOW)}`);
@@ -34,7 +50,10 @@ export function getPageFromL1e(machine: Machine, low: number, high: number, ptOw
   if (mfn >= frames.total) return refuseMmio(machine, low, high, pgOwner);
   if (!getFrame(frames, mfn, pgOwner)) {
     const owner = frames.owner(mfn);
-    warn(machine, `pg_owner d${pgOwner} l1e_owner d${ptOwner}, but real_pg_owner d${owner === 0x7ff4 ? -1 : owner}`);
+    warn(
+      machine,
+      `pg_owner d${pgOwner} l1e_owner d${ptOwner}, but real_pg_owner d${owner === 0x7ff4 ? -1 : owner}`,
+    );
     return couldNotPin(machine, low, high, mfn, ptOwner, pgOwner);
   }
   if (low & PTE_RW && !getWritableType(frames, mfn)) {
@@ -65,11 +84,21 @@ export const adjustL1High = (low: number, high: number): number =>
 
 function refuseMmio(machine: Machine, low: number, high: number, pgOwner: number): number {
   if ((high & PTE_HI_FRAME) === PTE_HI_FRAME && low >>> 12 === 0xf_ffff) return -ERRNO.EINVAL;
-  warn(machine, `d${pgOwner} non-privileged attempt to map MMIO space ${hex64((low >>> 12) | (high << 20), (high & PTE_HI_FRAME) >>> 12).replace(/^0+/, "")}`);
+  warn(
+    machine,
+    `d${pgOwner} non-privileged attempt to map MMIO space ${hex64((low >>> 12) | (high << 20), (high & PTE_HI_FRAME) >>> 12).replace(/^0+/, "")}`,
+  );
   return -ERRNO.EPERM;
 }
 
-function couldNotPin(machine: Machine, low: number, high: number, mfn: number, ptOwner: number, pgOwner: number): number {
+function couldNotPin(
+  machine: Machine,
+  low: number,
+  high: number,
+  mfn: number,
+  ptOwner: number,
+  pgOwner: number,
+): number {
   const pfn = machine.frames.m2p.get(mfn);
   warn(
     machine,

@@ -28,7 +28,8 @@ export function validateL1(machine: Machine, table: number): number {
       (low & L1_DISALLOW) === 0 &&
       ((info[page] as number) & OWNER_MASK) === owner &&
       info[page + COUNT] !== 0 &&
-      ((low & PTE_RW) === 0 || (((info[page] as number) & TYPE_MASK) === WRITABLE && info[page + TYPE_COUNT] !== 0))
+      ((low & PTE_RW) === 0 ||
+        (((info[page] as number) & TYPE_MASK) === WRITABLE && info[page + TYPE_COUNT] !== 0))
     ) {
       info[page + COUNT] = (info[page + COUNT] as number) + 1;
       if (low & PTE_RW) info[page + TYPE_COUNT] = (info[page + TYPE_COUNT] as number) + 1;

@@ -1,6 +1,11 @@
 /** mmu_update: page-table entries and M2P entries by machine address. */
 import { ERRNO } from "../../abi/errno.ts";
-import { MMU_MACHPHYS_UPDATE, MMU_NORMAL_PT_UPDATE, MMU_PT_UPDATE_NO_TRANSLATE, MMU_PT_UPDATE_PRESERVE_AD } from "../../abi/mmu.ts";
+import {
+  MMU_MACHPHYS_UPDATE,
+  MMU_NORMAL_PT_UPDATE,
+  MMU_PT_UPDATE_NO_TRANSLATE,
+  MMU_PT_UPDATE_PRESERVE_AD,
+} from "../../abi/mmu.ts";
 import type { Domid } from "../../abi/types.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
@@ -10,7 +15,7 @@ import { NO_FRAME } from "./l1-entry.ts";
 import { modL1Entry, modTableEntry } from "./mod-entry.ts";
 import { mayActOn, pageOwner } from "./privilege.ts";
 import { getFrame, getWritableType, putFrame, putWritableType } from "./references.ts";
-import { begin, goOnLater, readRequest, reportDone, REQUESTS_A_SLICE, request } from "./requests.ts";
+import { begin, goOnLater, REQUESTS_A_SLICE, readRequest, reportDone, request } from "./requests.ts";
 import { writeAddressOf } from "./slots.ts";
 import { flushDomain } from "./tlb.ts";
 import { warn } from "./warn.ts";
@@ -79,7 +84,16 @@ function update(machine: Machine, caller: Domain, ptDomain: Domain, pgOwner: num
         warn(machine, "Could not get page for normal update");
         return -ERRNO.EINVAL;
       }
-      const result = updateEntry(machine, ptDomain, mfn, ptrLow & 0xff8, low, high, pgOwner, command === MMU_PT_UPDATE_PRESERVE_AD);
+      const result = updateEntry(
+        machine,
+        ptDomain,
+        mfn,
+        ptrLow & 0xff8,
+        low,
+        high,
+        pgOwner,
+        command === MMU_PT_UPDATE_PRESERVE_AD,
+      );
       putFrame(machine, mfn);
       return result;
     }
@@ -89,7 +103,7 @@ function update(machine: Machine, caller: Domain, ptDomain: Domain, pgOwner: num
         warn(machine, "Could not get page for mach->phys update");
         return -ERRNO.EINVAL;
       }
-      const set = machine.frames.m2p.set(mfn, low, high, () => machine.frames.flushAll());
+      const set = machine.frames.setPfn(mfn, low, high);
       putFrame(machine, mfn);
       if (set) return 0;
       machine.crash(caller, "this host has no memory left for the machine-to-physical table");

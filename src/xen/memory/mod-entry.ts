@@ -6,7 +6,15 @@ import { ERRNO } from "../../abi/errno.ts";
 import { FIRST_XEN_SLOT, LAST_XEN_SLOT, PTE_A, PTE_D, PTE_P, PTE_US } from "../../abi/mmu.ts";
 import type { Machine } from "../machine.ts";
 import { OWNER_MASK, PGT_l4 } from "./frame-table.ts";
-import { adjustL1High, adjustL1Low, getPageFromL1e, L1_DISALLOW, putPageFromL1e, SAME_HIGH, SAME_LOW } from "./l1-entry.ts";
+import {
+  adjustL1High,
+  adjustL1Low,
+  getPageFromL1e,
+  L1_DISALLOW,
+  putPageFromL1e,
+  SAME_HIGH,
+  SAME_LOW,
+} from "./l1-entry.ts";
 import { getPageFromEntry, putPageFromEntry, TABLE_DISALLOW } from "./page-types.ts";
 import { writeAddressOf } from "./slots.ts";
 import { hex, warn } from "./warn.ts";

@@ -82,14 +82,17 @@ export function putPageType(machine: Machine, mfn: number, table = 0): void {
   const count = info[page + TYPE_COUNT] as number;
   const meta = info[page] as number;
   const type = (meta & TYPE_MASK) >> TYPE_SHIFT;
-  if (type === PGT_writable) return putWritableType(machine.frames, mfn);
+  if (type === PGT_writable) {
+    putWritableType(machine.frames, mfn);
+    return;
+  }
   if (count === 0) bug(`frame ${mfn} has no type reference to give back`);
   if (count === 1 && meta & PGF_VALIDATED && type <= PGT_l4) {
     info[page] = meta & ~PGF_VALIDATED;
     devalidate(machine, mfn, type);
   }
   info[page + TYPE_COUNT] = count - 1;
-  if (table !== 0 && type === (((info[table << 2] as number) & TYPE_MASK) >> TYPE_SHIFT)) {
+  if (table !== 0 && type === ((info[table << 2] as number) & TYPE_MASK) >> TYPE_SHIFT) {
     adjustLinear(machine, mfn, 1);
     adjustLinear(machine, table, -1);
   }
@@ -112,7 +115,13 @@ export function putFrameAndType(machine: Machine, mfn: number): void {
  * Takes what a present entry of an L2..L4 table (`level`) needs: its frame as a table one level down, or as a linear map.
  * 0 or -errno.
  */
-export function getPageFromEntry(machine: Machine, low: number, high: number, table: number, level: number): number {
+export function getPageFromEntry(
+  machine: Machine,
+  low: number,
+  high: number,
+  table: number,
+  level: number,
+): number {
   if (low & TABLE_DISALLOW) {
     warn(machine, `Bad L${level} flags ${hex(low & TABLE_DISALLOW)}`);
     return -ERRNO.EINVAL;
@@ -215,7 +224,14 @@ export function forceDevalidate(machine: Machine, mfn: number): void {
 
 // ── linear maps ──
 
-function getLinear(machine: Machine, low: number, mfn: number, table: number, level: number, owner: number): boolean {
+function getLinear(
+  machine: Machine,
+  low: number,
+  mfn: number,
+  table: number,
+  level: number,
+  owner: number,
+): boolean {
   const { frames } = machine;
   const { info, linear } = frames;
   if (low & PTE_RW) {

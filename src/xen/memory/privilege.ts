@@ -1,6 +1,6 @@
 /** Who may act on whom, and whose frames a call names (`xsm_*` without a policy, `get_pg_owner`). */
 import { ERRNO } from "../../abi/errno.ts";
-import { type Domid, DOMID_IO, DOMID_SELF, DOMID_XEN } from "../../abi/types.ts";
+import { DOMID_IO, DOMID_SELF, DOMID_XEN, type Domid } from "../../abi/types.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 

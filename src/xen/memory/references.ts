@@ -69,7 +69,8 @@ export function putWritableType(frames: FrameTable, mfn: number): void {
   const { info } = frames;
   const page = mfn << 2;
   const count = info[page + TYPE_COUNT] as number;
-  if (count === 0 || ((info[page] as number) & TYPE_MASK) !== WRITABLE) bug(`frame ${mfn} is not held writable`);
+  if (count === 0 || ((info[page] as number) & TYPE_MASK) !== WRITABLE)
+    bug(`frame ${mfn} is not held writable`);
   info[page + TYPE_COUNT] = count - 1;
   if (count === 1) info[page + EPOCH] = frames.epoch;
 }

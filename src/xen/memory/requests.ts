@@ -37,7 +37,10 @@ export function begin(call: Call): { count: number; before: number } {
   const raw = call.lo(1);
   if ((raw & MMU_UPDATE_PREEMPTED) === 0) return { count: raw, before: 0 };
   const done = call.args[2];
-  return { count: raw & ~MMU_UPDATE_PREEMPTED, before: done === 0n ? 0 : (readGuestU32(call.machine, done) ?? 0) };
+  return {
+    count: raw & ~MMU_UPDATE_PREEMPTED,
+    before: done === 0n ? 0 : (readGuestU32(call.machine, done) ?? 0),
+  };
 }
 
 /** Tells the guest how many requests were carried out. */

@@ -20,7 +20,13 @@ export function flushDomain(machine: Machine, domain: Domain): void {
 }
 
 /** One page, in the loaded vCPU's TLBs or in those of the whole domain. */
-export function invalidatePage(machine: Machine, domain: Domain, low: number, high: number, all: boolean): void {
+export function invalidatePage(
+  machine: Machine,
+  domain: Domain,
+  low: number,
+  high: number,
+  all: boolean,
+): void {
   if (all && domain.vcpus.length > 1) machine.frames.flushAll();
   else machine.engine.invlpg(low, high);
 }

@@ -26,7 +26,8 @@ function update(call: Call, pgOwner: number): number {
   if (table === 0) return -ERRNO.EINVAL;
   const meta = machine.frames.info[table << 2] as number;
   // A linear map makes tables of higher levels look like an L1.
-  if ((meta & OWNER_MASK) !== domain.domid || (meta & TYPE_MASK) >> TYPE_SHIFT !== PGT_l1) return -ERRNO.EINVAL;
+  if ((meta & OWNER_MASK) !== domain.domid || (meta & TYPE_MASK) >> TYPE_SHIFT !== PGT_l1)
+    return -ERRNO.EINVAL;
   const failed = modL1Entry(machine, table, (low >>> 9) & 0xff8, call.lo(1), call.hi(1), pgOwner, false);
   if (failed !== 0) return failed;
   return (call.lo(2) | call.hi(2)) === 0 ? 0 : flush(call, call.args[2]);

@@ -6,7 +6,14 @@ import { DOMID_XEN, Mfn } from "../../abi/types.ts";
 import { bug } from "../../lib/absurd.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
-import { PGF_ALLOCATED, PGF_VALIDATED, PGF_XEN_HEAP, PGT_writable, TYPE_COUNT, TYPE_SHIFT } from "./frame-table.ts";
+import {
+  PGF_ALLOCATED,
+  PGF_VALIDATED,
+  PGF_XEN_HEAP,
+  PGT_writable,
+  TYPE_COUNT,
+  TYPE_SHIFT,
+} from "./frame-table.ts";
 import { putFrame, putWritableType } from "./references.ts";
 
 /** A frame full of zeros, shared with `domain` if one is given; undefined when the machine has none left. */

@@ -33,7 +33,9 @@ export type Work = keyof typeof COST;
 export function chargeWork(machine: Machine, work: Work, count = 1): void {
   const vcpu = machine.current;
   if (vcpu === undefined) return;
-  setTscOffset(machine, vcpu, vcpu.tscOffset + machine.time.ticksFor(COST[work] * count));
+  const ticks = machine.time.ticksFor(COST[work] * count);
+  machine.time.work += ticks;
+  setTscOffset(machine, vcpu, vcpu.tscOffset + ticks);
 }
 
 /** Charges a TypeScript domain's first vCPU: it is busy for so long, and hears of no further event until then. */
@@ -41,4 +43,5 @@ export function chargeDomain(machine: Machine, domain: Domain, work: Work, count
   const ticks = machine.time.ticksFor(COST[work] * count);
   domain.upcalls.busyUntil = Math.max(domain.upcalls.busyUntil, machine.time.ticks) + ticks;
   domain.upcalls.busyTicks += ticks;
+  machine.time.work += ticks;
 }

@@ -18,6 +18,12 @@ export class VirtualTime implements Clock {
   ticks = 0;
   /** Where the window that runs now ends, in ticks. Events pull it closer. */
   windowEnd = 0;
+  /** Windows begun. */
+  windows = 0;
+  /** Instructions retired by all vCPUs. */
+  retired = 0;
+  /** Work done so far, in ticks: instructions and what the cost table charges. A slice's budget counts it. */
+  work = 0;
   readonly timers = new TimerQueue();
 
   constructor(mhz: number) {

@@ -1,63 +1,131 @@
 /**
  * What scripts/record-cpu.mjs does.
  *
- *   record-cpu.mjs                                   record every fixture anew
- *   record-cpu.mjs --class alu,string                only these
- *   record-cpu.mjs --seed N --count M --live         M fresh cases, compared with the engine, nothing written
+ *   record-cpu.mjs                                    record every fixture anew, programs too
+ *   record-cpu.mjs --class alu,string                 only these; `--class programs` the programs
+ *   record-cpu.mjs --replay [--class ...]             fixtures on the engine (build/core.wasm); failures are printed
+ *   record-cpu.mjs --live --seed N --count M          about M fresh cases, asked of both at once; nothing is written
+ *
+ *   --examples K   failures shown of each instruction (3)
+ *   --core FILE    another build of the engine's core
  */
-import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { VECTOR_HANG, VECTOR_INT3 } from "./case.ts";
+import { createEngine } from "../../../src/cpu/engine.ts";
+import { coreModule } from "../../../src/host/core-wasm.ts";
+import { type Case, type Result, VECTOR_HANG, VECTOR_INT3 } from "./case.ts";
 import { decodeFixture, encodeFixture } from "./fixture.ts";
-import { CLASSES, generate } from "./generate/index.ts";
+import { CLASSES, generate, rowsOf } from "./generate/index.ts";
+import { createMachine } from "./machine.ts";
 import { record } from "./record.ts";
+import { recordPrograms } from "./record-programs.ts";
+import { createReplayer } from "./replay.ts";
+import { describeFailures, describeTallies, type Failure, type Tally } from "./report.ts";
+import { fixturePath, loadFixture, replayAll } from "./suite.ts";
 
 /** Seed of the fixtures. */
 const SEED = 20261122;
 
 /** Cases per row of weight 1: how much each class deserves. */
 const PER_ROW: Readonly<Record<string, number>> = {
-  alu: 60, shift: 60, "mul-div": 110, bit: 110, move: 70, cmpxchg16b: 150, string: 90, stack: 110, branch: 70,
-  "x87-arithmetic": 60, "x87-compare": 60, "x87-move": 60, "x87-control": 60, "x87-transcendental": 50,
-  "sse-float": 60, "sse-convert": 100, "vector-move": 50, "vector-integer": 40, "fx-state": 30, undefined: 30, privileged: 30,
+  alu: 90,
+  shift: 100,
+  "mul-div": 160,
+  bit: 160,
+  move: 100,
+  cmpxchg16b: 150,
+  string: 110,
+  stack: 140,
+  branch: 100,
+  "x87-arithmetic": 90,
+  "x87-compare": 90,
+  "x87-move": 90,
+  "x87-control": 80,
+  "x87-transcendental": 50,
+  "sse-float": 90,
+  "sse-convert": 130,
+  "vector-move": 80,
+  "vector-integer": 60,
+  "fx-state": 30,
+  undefined: 30,
+  privileged: 30,
 }; // prettier-ignore
-
-export function fixturePath(name: string): string {
-  return fileURLToPath(new URL(`./fixtures/${name}.bin.gz`, import.meta.url));
-}
 
 function recordFixture(name: string): void {
   const perRow = PER_ROW[name] ?? 50;
   const cases = generate(name, SEED, perRow);
   const results = record(cases);
-  const hangs = results.findIndex((r) => r.vector === VECTOR_HANG);
-  if (hangs >= 0) throw new Error(`case ${hangs} (${cases[hangs]?.row}) does not end`);
+  const endless = results.findIndex((r) => r.vector === VECTOR_HANG);
+  if (endless >= 0) throw new Error(`case ${endless} (${cases[endless]?.row}) does not end`);
   const bytes = encodeFixture(SEED, perRow, cases, results);
   decodeFixture(bytes, cases);
   const packed = gzipSync(bytes, { level: 9 });
   writeFileSync(fixturePath(name), packed);
-  const vectors = new Map<number, number>();
-  for (const r of results) vectors.set(r.vector, (vectors.get(r.vector) ?? 0) + 1);
-  const faults = [...vectors].filter(([v]) => v !== VECTOR_INT3).sort((a, b) => a[0] - b[0]);
+  const faults = new Map<number, number>();
+  for (const r of results)
+    if (r.vector !== VECTOR_INT3) faults.set(r.vector, (faults.get(r.vector) ?? 0) + 1);
+  const list = [...faults].sort((a, b) => a[0] - b[0]).map(([vector, n]) => `${vector}:${n}`);
   console.log(
-    `${name.padEnd(20)} ${String(cases.length).padStart(6)} cases ${String(packed.length).padStart(7)} bytes; faults ` +
-      faults.map(([v, n]) => `${v}:${n}`).join(" "),
+    `${name.padEnd(20)} ${String(cases.length).padStart(6)} cases ${String(packed.length).padStart(7)} bytes; faults ${list.join(" ")}`,
   );
 }
 
-export async function main(argv: string[]): Promise<number> {
+/** Total weight of all rows of these classes, in rows. */
+function weightOf(classes: readonly string[]): number {
+  return classes.reduce((sum, name) => sum + rowsOf(name).reduce((s, row) => s + (row.weight ?? 1), 0), 0);
+}
+
+type Source = (name: string) => { readonly cases: readonly Case[]; readonly results: readonly Result[] };
+
+function compareWithEngine(
+  classes: readonly string[],
+  source: Source,
+  options: { core?: string; examples: number },
+): number {
+  const core = options.core ? new Uint8Array(readFileSync(options.core)) : coreModule();
+  const replayer = createReplayer(createEngine({ core, memoryPages: 8192 }), createMachine());
+  const failures: Failure[] = [];
+  const tallies: Tally[] = [];
+  for (const name of classes) {
+    const { cases, results } = source(name);
+    const answer = replayAll(replayer, name, cases, results);
+    failures.push(...answer.failures);
+    tallies.push(answer.tally);
+  }
+  console.log(describeTallies(tallies));
+  if (failures.length > 0) console.log(`\n${describeFailures(failures, options.examples)}`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+export function main(argv: string[]): number {
   const { values } = parseArgs({
     args: argv,
     options: {
       class: { type: "string" },
       seed: { type: "string" },
-      count: { type: "string" },
-      live: { type: "boolean" },
+      count: { type: "string", default: "20000" },
+      examples: { type: "string", default: "3" },
+      core: { type: "string" },
+      live: { type: "boolean", default: false },
+      replay: { type: "boolean", default: false },
     },
   });
-  const classes = values.class?.split(",") ?? Object.keys(CLASSES);
+  const chosen = values.class?.split(",");
+  const classes = chosen?.filter((name) => name !== "programs") ?? Object.keys(CLASSES);
+  const options = { examples: Number(values.examples), ...(values.core ? { core: values.core } : {}) };
+  if (values.replay) return compareWithEngine(classes, loadFixture, options);
+  if (values.live) {
+    const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+    const perRow = Number(values.count) / weightOf(classes);
+    console.log(`seed ${seed}`);
+    const fresh: Source = (name) => {
+      const cases = generate(name, seed, perRow);
+      return { cases, results: record(cases) };
+    };
+    return compareWithEngine(classes, fresh, options);
+  }
   for (const name of classes) recordFixture(name);
+  if (!chosen || chosen.includes("programs")) recordPrograms();
   return 0;
 }

@@ -14,8 +14,21 @@
  *     memory   v runs, each: v offset from the last, v length, bytes
  */
 import {
-  type Case, type Patch, type Result, S_FCW, S_FSW, S_FTW, S_GPR, S_MXCSR, S_RFLAGS, S_RIP, S_ST, S_XMM,
-  VECTOR_INT3, VECTOR_PF, viewOf,
+  type Case,
+  type Patch,
+  type Result,
+  S_FCW,
+  S_FSW,
+  S_FTW,
+  S_GPR,
+  S_MXCSR,
+  S_RFLAGS,
+  S_RIP,
+  S_ST,
+  S_XMM,
+  VECTOR_INT3,
+  VECTOR_PF,
+  viewOf,
 } from "./case.ts"; // prettier-ignore
 
 const MAGIC = 0x46505543;
@@ -176,7 +189,12 @@ const FILES = [
 ] as const;
 
 /** FCW FSW FTW MXCSR */
-const X87_WORDS = [[S_FCW, 2], [S_FSW, 2], [S_FTW, 1], [S_MXCSR, 4]] as const; // prettier-ignore
+const X87_WORDS = [
+  [S_FCW, 2],
+  [S_FSW, 2],
+  [S_FTW, 1],
+  [S_MXCSR, 4],
+] as const; // prettier-ignore
 
 function encodeResult(w: Writer, c: Case, r: Result): void {
   const before = viewOf(c.state);
@@ -212,7 +230,9 @@ function encodeResult(w: Writer, c: Case, r: Result): void {
       body.difference(c.state.subarray(at, at + file.size), r.state.subarray(at, at + file.size));
     }
   }
-  const words = X87_WORDS.filter(([at, n]) => !same(c.state.subarray(at, at + n), r.state.subarray(at, at + n)));
+  const words = X87_WORDS.filter(
+    ([at, n]) => !same(c.state.subarray(at, at + n), r.state.subarray(at, at + n)),
+  );
   const registers = [0, 1, 2, 3, 4, 5, 6, 7].filter((n) => !same(physical(c.state, n), physical(r.state, n)));
   if (words.length + registers.length > 0) {
     changed |= CHANGED_X87;
@@ -251,7 +271,8 @@ function decodeResult(r: Reader, c: Case): Result {
     if (!(changed & file.changed)) continue;
     const which = r.u16();
     for (let i = 0; i < 16; i++)
-      if (which & (1 << i)) r.difference(state.subarray(file.at + file.size * i, file.at + file.size * (i + 1)));
+      if (which & (1 << i))
+        r.difference(state.subarray(file.at + file.size * i, file.at + file.size * (i + 1)));
   }
   if (changed & CHANGED_X87) {
     const words = r.u8();
@@ -276,7 +297,12 @@ function decodeResult(r: Reader, c: Case): Result {
   return { vector, error, cr2, state, writes };
 }
 
-export function encodeFixture(seed: number, perRow: number, cases: readonly Case[], results: readonly Result[]): Uint8Array {
+export function encodeFixture(
+  seed: number,
+  perRow: number,
+  cases: readonly Case[],
+  results: readonly Result[],
+): Uint8Array {
   const w = new Writer();
   for (const v of [MAGIC, VERSION, seed, perRow, checksumOf(cases), cases.length]) w.u32(v);
   cases.forEach((c, i) => {
@@ -287,8 +313,14 @@ export function encodeFixture(seed: number, perRow: number, cases: readonly Case
 
 export function fixtureHead(bytes: Uint8Array): FixtureHead {
   const view = viewOf(bytes);
-  if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== VERSION) throw new Error("not a fixture of ours");
-  const [seed, perRow, checksum, cases] = [8, 12, 16, 20].map((at) => view.getUint32(at, true)) as [number, number, number, number];
+  if (view.getUint32(0, true) !== MAGIC || view.getUint32(4, true) !== VERSION)
+    throw new Error("not a fixture of ours");
+  const [seed, perRow, checksum, cases] = [8, 12, 16, 20].map((at) => view.getUint32(at, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   return { seed, perRow, checksum, cases };
 }
 
@@ -296,7 +328,9 @@ export function fixtureHead(bytes: Uint8Array): FixtureHead {
 export function decodeFixture(bytes: Uint8Array, cases: readonly Case[]): Result[] {
   const head = fixtureHead(bytes);
   if (head.cases !== cases.length || head.checksum !== checksumOf(cases))
-    throw new Error("the generator has changed since these answers were recorded: node scripts/record-cpu.mjs");
+    throw new Error(
+      "the generator has changed since these answers were recorded: node scripts/record-cpu.mjs",
+    );
   const r = new Reader(bytes);
   r.at = HEAD_SIZE;
   const results = cases.map((c) => decodeResult(r, c));

@@ -1,7 +1,7 @@
 // Packed integer operations, 0F 60..FE: of 128 bits for SSE2; MMX uses their low 64 bits. SDM vol. 2.
 
 /** dest = op(dest, source) for the opcodes that mean the same with 64 and 128 bits, lane by lane. */
-export function packedOp(op: u32, a: v128, b: v128): v128 {
+function packedOp(op: u32, a: v128, b: v128): v128 {
   switch (op) {
     case 0x60: return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); // PUNPCKLBW
     case 0x61: return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11); // PUNPCKLWD
@@ -71,7 +71,7 @@ export function packedOp(op: u32, a: v128, b: v128): v128 {
 }
 
 /** Shifts by a count of 64 bits; `op` is the opcode of the form with a register count. */
-export function shiftBy(op: u32, v: v128, count: u64): v128 {
+function shiftBy(op: u32, v: v128, count: u64): v128 {
   const n: i32 = count > 255 ? 255 : <i32>count;
   const zero = i64x2.splat(0);
   switch (op) {
@@ -101,3 +101,6 @@ export function shuffleWords(v: u64, imm: u32): u64 {
     ((v >> ((imm >> 6) << 4)) << 48)
   );
 }
+
+// (not `export function`: asc then warns of v128 at the module's border, where none of these stands)
+export { packedOp, shiftBy };

@@ -612,14 +612,16 @@ function round12(x: f64): u32 {
 }
 
 /** Only for packed paths: are all lanes of these bits normal? Singles, then doubles. */
-export function normalLanes32(v: v128): bool {
+function normalLanes32(v: v128): bool {
   const n = i32x4.sub(v128.and(v, i32x4.splat(ABS32)), i32x4.splat(0x01000000));
   return i32x4.all_true(i32x4.lt_u(n, i32x4.splat(0x7e800000)));
 }
 
-export function normalLanes64(v: v128): bool {
+function normalLanes64(v: v128): bool {
   // high halves only; the borrow of the low ones does not matter
   const h = i32x4.shuffle(v, v, 1, 3, 1, 3);
   const n = i32x4.sub(v128.and(h, i32x4.splat(ABS32)), i32x4.splat(0x00200000));
   return i32x4.all_true(i32x4.lt_u(n, i32x4.splat(0x7fd00000)));
 }
+
+export { normalLanes32, normalLanes64 };

@@ -1,0 +1,68 @@
+/**
+ * The files that a config names, read. A path that exists is used as it is; a name of a program that we ship, where no such
+ * file exists, means ours.
+ */
+import { open } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DomainConfig } from "../toolstack/config/domain-config.ts";
+import type { CreateRequest, GuestFile } from "./types.ts";
+
+/** No kernel or ramdisk is larger; more is refused rather than read. */
+const LARGEST = 1 << 30;
+
+/** Programs of ours by the name that a config may give, and where the build leaves them. */
+const SHIPPED: Record<string, string> = { "hello.elf": "build/hello.elf", hello: "build/hello.elf" };
+
+const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+const STRERROR: Record<string, string> = {
+  ENOENT: "No such file or directory",
+  EACCES: "Permission denied",
+  EISDIR: "Is a directory",
+  ENOTDIR: "Not a directory",
+  ELOOP: "Too many levels of symbolic links",
+  ENAMETOOLONG: "File name too long",
+  EFBIG: "File too large",
+  EINVAL: "Invalid argument",
+};
+
+async function read(path: string): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error(path), { code: "EISDIR" });
+    // A pipe or device would never end, or block.
+    if (!stat.isFile()) throw Object.assign(new Error(path), { code: "EINVAL" });
+    if (stat.size > LARGEST) throw Object.assign(new Error(path), { code: "EFBIG" });
+    return new Uint8Array(await file.readFile());
+  } finally {
+    await file.close();
+  }
+}
+
+async function guestFile(path: string, cwd: string): Promise<GuestFile> {
+  const absolute = resolve(cwd, path);
+  try {
+    return { path, bytes: await read(absolute) };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "EIO";
+    const shipped = SHIPPED[basename(path)];
+    if (code === "ENOENT" && shipped !== undefined) {
+      try {
+        return { path, bytes: await read(join(packageRoot, shipped)) };
+      } catch {
+        // Not built: the user's own path is the one to name.
+      }
+    }
+    return { path, unreadable: STRERROR[code] ?? code };
+  }
+}
+
+export async function readGuestFiles(config: DomainConfig, cwd: string): Promise<CreateRequest["files"]> {
+  const { kernel, ramdisk } = config;
+  return {
+    ...(kernel === undefined ? {} : { kernel: await guestFile(kernel, cwd) }),
+    ...(ramdisk === undefined ? {} : { ramdisk: await guestFile(ramdisk, cwd) }),
+  };
+}

@@ -1,0 +1,72 @@
+/** How much of the machine the domain gets: scheduler, memory, vCPUs, grant tables. */
+import { XlError } from "../../error.ts";
+import { copyNumbers, type KeyContext, mibToKib, refuse, toInt } from "./context.ts";
+
+const INT_MAX = 0x7fff_ffffn;
+/** xl would print a list of any length; nothing that boots has so many, and ours stays within memory. */
+const MAX_VCPUS = 1n << 17n;
+
+export function readResources(context: KeyContext): void {
+  const info = context.config.b_info;
+  copyNumbers(
+    context,
+    info.sched_params,
+    {
+      weight: "cpu_weight",
+      cap: "cap",
+      period: "period",
+      slice: "slice",
+      latency: "latency",
+      extratime: "extratime",
+    },
+    toInt,
+  );
+  readMemory(context);
+  readVcpus(context);
+}
+
+function readMemory({ settings, config }: KeyContext): void {
+  const info = config.b_info;
+  const memory = settings.long("memory");
+  if (memory !== undefined) {
+    info.target_memkb = mibToKib(memory);
+    info.max_memkb = info.target_memkb;
+  }
+  const maxmem = settings.long("maxmem");
+  if (maxmem !== undefined) info.max_memkb = mibToKib(maxmem);
+}
+
+function readVcpus({ settings, config, warn }: KeyContext): void {
+  const info = config.b_info;
+  const vcpus = settings.long("vcpus") ?? 0n;
+  if (vcpus > INT_MAX) refuse("xl: maxvcpus < vcpus");
+  if (vcpus < 0n || vcpus > MAX_VCPUS) {
+    warn("libxl: error: libxl_utils.c:809:libxl_cpu_bitmap_alloc: invalid number of cpus provided");
+    refuse("Unable to allocate cpumap");
+  }
+  if (vcpus > 0n) {
+    info.max_vcpus = vcpus;
+    info.avail_vcpus = Array.from({ length: Number(vcpus) }, (_, vcpu) => BigInt(vcpu));
+  }
+  const maxvcpus = settings.long("maxvcpus") ?? 0n;
+  if (maxvcpus === 0n) return;
+  if (toInt(maxvcpus) < vcpus) refuse("xl: maxvcpus < vcpus");
+  info.max_vcpus = toInt(maxvcpus);
+}
+
+/** Of limits that are no numbers xl says nothing; we say which. */
+export function readGrantLimits({ settings, config }: KeyContext): void {
+  const info = config.b_info;
+  const limit = (key: string): bigint | undefined => {
+    const outcome = settings.boundedLong(key, { min: 0n, max: INT_MAX }, true);
+    if (outcome.ok) return outcome.value;
+    if (outcome.why === "absent") return undefined;
+    throw new XlError(1, [], `\`${key}' must be a number from 0 to ${INT_MAX}`);
+  };
+  const frames = limit("max_grant_frames");
+  if (frames !== undefined) info.max_grant_frames = frames;
+  const maptrack = limit("max_maptrack_frames");
+  if (maptrack !== undefined) info.max_maptrack_frames = maptrack;
+  const version = limit("max_grant_version");
+  if (version !== undefined) info.max_grant_version = version;
+}

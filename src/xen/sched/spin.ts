@@ -1,0 +1,39 @@
+/**
+ * A vCPU that says it waits: PAUSE in a loop, SCHEDOP_yield. What it waits for must come from elsewhere, so its time
+ * passes without being executed, up to where somebody else can act.
+ */
+import type { Vcpu } from "../domain/domain.ts";
+import type { Machine } from "../machine.ts";
+import { localTicks, setTscOffset } from "../time/virtual-time.ts";
+import { endWindow } from "./wake.ts";
+
+/** PAUSE: only another vCPU can help. With none it is one more instruction. */
+export function spin(machine: Machine, vcpu: Vcpu): void {
+  const { pcpus } = machine.sched;
+  const mine = pcpus[vcpu.processor];
+  let other = Number.POSITIVE_INFINITY;
+  for (const pcpu of pcpus) {
+    if (pcpu !== mine && pcpu.current !== undefined && pcpu.ticks < other) other = pcpu.ticks;
+  }
+  if (other !== Number.POSITIVE_INFINITY) passTime(machine, vcpu, Math.min(other, machine.time.windowEnd));
+  else if (mine === undefined || !machine.sched.isWanted(mine)) return;
+  giveWay(machine, vcpu);
+}
+
+/** SCHEDOP_yield: others first; with none waiting, the rest of the window passes. */
+export function yieldVcpu(machine: Machine, vcpu: Vcpu): void {
+  const mine = machine.sched.pcpus[vcpu.processor];
+  if (mine !== undefined && !machine.sched.isWanted(mine)) passTime(machine, vcpu, machine.time.windowEnd);
+  giveWay(machine, vcpu);
+}
+
+function giveWay(machine: Machine, vcpu: Vcpu): void {
+  const mine = machine.sched.pcpus[vcpu.processor];
+  if (mine !== undefined) mine.yielded = true;
+  endWindow(machine);
+}
+
+function passTime(machine: Machine, vcpu: Vcpu, to: number): void {
+  const skip = to - localTicks(machine);
+  if (skip > 0) setTscOffset(machine, vcpu, vcpu.tscOffset + skip);
+}
