@@ -71,7 +71,10 @@ export class Session {
     for (;;) {
       const outcome = this.#parser.next();
       if (outcome.state === "more") return;
-      if (outcome.state === "broken") return this.#refuse(outcome.why);
+      if (outcome.state === "broken") {
+        this.#refuse(outcome.why);
+        return;
+      }
       const { frame } = outcome;
       if (frame.kind === "bytes") {
         this.#console?.write(frame.bytes);
@@ -85,15 +88,17 @@ export class Session {
           !("hello" in value) ||
           value.hello !== PROTOCOL_VERSION
         ) {
-          return this.#refuse(
-            `this host speaks "${PROTOCOL_VERSION}"; stop it with the xlab that started it`,
-          );
+          this.#refuse(`this host speaks "${PROTOCOL_VERSION}"; stop it with the xlab that started it`);
+          return;
         }
         this.#greeted = true;
         continue;
       }
       // A client that keeps asking without reading answers is cut off, so that it cannot fill our memory.
-      if (++this.#waiting > 64) return this.#refuse("too many requests at once");
+      if (++this.#waiting > 64) {
+        this.#refuse("too many requests at once");
+        return;
+      }
       this.#work = this.#work.then(() => this.#serve(value)).finally(() => this.#waiting--);
     }
   }

@@ -28,7 +28,7 @@ export interface Domain {
   vmAssist: number;
 
   /** The shared_info page: its machine frame and the byte address of its content; none for a TypeScript domain. */
-  readonly sharedInfo: SharedInfoPage | undefined;
+  sharedInfo: SharedInfoPage | undefined;
   readonly events: DomainEvents;
   /** How a TypeScript program hears of events; a guest that executes has vCPUs for that. */
   readonly upcalls: Upcalls;

@@ -47,9 +47,9 @@ export function handlePageFault(machine: Machine, vcpu: Vcpu): number {
 /** The exit after the emulated instruction; undefined: it is no store to a page table of his, or one that is refused. */
 function emulateWrite(machine: Machine, vcpu: Vcpu): number | undefined {
   const { engine } = machine;
-  let exit = engine.probeStore();
-  let stored = false;
-  while (exit === EXIT_STORE) {
+  if (engine.probeStore() === 0) return undefined;
+  let exit: number = EXIT_STORE;
+  for (let part = 0; exit === EXIT_STORE; part++) {
     const fixed = emulatePtWrite(
       machine,
       vcpu,
@@ -58,11 +58,10 @@ function emulateWrite(machine: Machine, vcpu: Vcpu): number | undefined {
       get32(machine, X_SIZE),
       get64(machine, X_VALUE),
     );
-    if (fixed === "refused") return stored ? exit : undefined;
+    if (fixed === "refused") return part === 0 ? undefined : exit;
     chargeWork(machine, "emulate");
     set64(machine, X_VALUE, fixed.commit);
     exit = engine.finishStore(STORE_COMMIT);
-    stored = true;
   }
-  return stored ? exit : undefined;
+  return exit;
 }

@@ -1,0 +1,55 @@
+/**
+ * A domain's end (`domain_kill`): its vCPUs stop at once; its memory goes back step by step at scheduling points; when the
+ * last frame is gone its id is free again. Frames that others still map keep it as a zombie.
+ */
+import { DOMID_0 } from "../../abi/types.ts";
+import { closeAllPorts } from "../evtchn/bind.ts";
+import type { Machine } from "../machine.ts";
+import { relinquish } from "../memory/relinquish.ts";
+import { freeXenFrame } from "../memory/xen-heap.ts";
+import { sleepVcpu } from "../sched/wake.ts";
+import { chargeDomain } from "../time/cost-table.ts";
+import type { Domain } from "./domain.ts";
+import { notifyDom0 } from "./shutdown.ts";
+import { releaseVcpu, retireVcpu } from "./vcpu.ts";
+
+/** Frames and entries handled in one step. */
+const STEP = 2048;
+
+/** Does nothing to one that is dying already. */
+export function destroyDomain(machine: Machine, domain: Domain): void {
+  if (domain.dying) return;
+  closeAllPorts(machine, domain);
+  domain.dying = true;
+  for (const vcpu of domain.vcpus) {
+    sleepVcpu(machine, vcpu);
+    retireVcpu(machine, vcpu);
+  }
+  for (const timer of domain.watchdogs) timer?.cancel();
+  scheduleStep(machine, domain);
+}
+
+/** dom0's toolstack is in its hypercall meanwhile: it is charged, and the next step waits for it. */
+function scheduleStep(machine: Machine, domain: Domain): void {
+  const dom0 = machine.domains.get(DOMID_0);
+  if (dom0 !== undefined) chargeDomain(machine, dom0, "entry", STEP);
+  const when = Math.max(machine.time.ticks, dom0?.upcalls.busyUntil ?? 0);
+  machine.time.at(machine.time.nanosOf(when), () => {
+    if (relinquish(machine, domain, STEP)) finish(machine, domain);
+    else scheduleStep(machine, domain);
+  });
+}
+
+function finish(machine: Machine, domain: Domain): void {
+  for (const vcpu of domain.vcpus) releaseVcpu(machine, vcpu);
+  if (domain.sharedInfo !== undefined) freeXenFrame(machine, domain.sharedInfo.mfn);
+  domain.sharedInfo = undefined;
+  if (domain.memory.totPages === 0) remove(machine, domain);
+  else domain.memory.onEmpty = () => remove(machine, domain);
+  notifyDom0(machine);
+}
+
+function remove(machine: Machine, domain: Domain): void {
+  machine.domains.delete(domain.domid);
+  notifyDom0(machine);
+}
