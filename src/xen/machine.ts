@@ -25,7 +25,7 @@ export interface Machine {
   /** First machine frame behind the M2P's own tables: see memory/m2p.ts. */
   readonly xenL3: Mfn;
   /** `dummy_vcpu_info`, byte address: for vCPUs that have none of their own. Its upcall mask stays set. */
-  readonly dummyInfo: number;
+  dummyInfo: number;
   /** The vCPU that the engine holds and executes now; undefined between windows. */
   current: Vcpu | undefined;
   /** Ends a domain that is beyond help (domain/crash.ts's `crashDomain`, here so that memory/ need not know it). Returns. */

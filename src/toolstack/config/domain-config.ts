@@ -3,6 +3,8 @@
  * Keys that the model does not use yet are kept in `rest`, so that nothing a user wrote is lost.
  */
 import type { CfgSetting } from "./grammar.ts";
+import type { ActionOnShutdown, LibxlDomainConfig } from "./libxl-types.ts";
+import type { Settings } from "./parser.ts";
 
 export type ShutdownAction =
   | "destroy"
@@ -38,4 +40,90 @@ export interface DomainConfig {
   };
   /** Every other setting of the file, as parsed. */
   readonly rest: ReadonlyMap<string, CfgSetting>;
+}
+
+/** libxl's defaults. */
+const DEFAULT_MEMORY_KIB = 32 * 1024;
+const DEFAULT_EVENT_CHANNELS = 1023;
+
+const ACTIONS: Readonly<Record<ActionOnShutdown, ShutdownAction>> = {
+  destroy: "destroy",
+  restart: "restart",
+  restart_rename: "rename-restart",
+  preserve: "preserve",
+  coredump_destroy: "coredump-destroy",
+  coredump_restart: "coredump-restart",
+  soft_reset: "soft-reset",
+};
+
+/** The settings that a {@link DomainConfig} has a field for. */
+const USED: ReadonlySet<string> = new Set([
+  "name",
+  "uuid",
+  "type",
+  "builder",
+  "kernel",
+  "firmware",
+  "ramdisk",
+  "cmdline",
+  "root",
+  "extra",
+  "memory",
+  "maxmem",
+  "vcpus",
+  "maxvcpus",
+  "max_event_channels",
+  "max_grant_frames",
+  "cpu_weight",
+  "cap",
+  "on_poweroff",
+  "on_reboot",
+  "on_watchdog",
+  "on_crash",
+  "on_soft_reset",
+]);
+
+/** What libxl makes of what xl read: defaults filled in. */
+export function toDomainConfig(libxl: LibxlDomainConfig, settings: Settings): DomainConfig {
+  const { c_info, b_info } = libxl;
+  const maxKib = Number(b_info.max_memkb ?? DEFAULT_MEMORY_KIB);
+  const maxVcpus = Number(b_info.max_vcpus ?? 1n);
+  return {
+    name: c_info.name ?? "",
+    uuid: uuidBytes(c_info.uuid ?? ""),
+    type: c_info.type ?? "pv",
+    kernel: b_info.kernel,
+    ramdisk: b_info.ramdisk,
+    cmdline: b_info.cmdline ?? "",
+    memory: { targetKib: Number(b_info.target_memkb ?? maxKib), maxKib },
+    vcpus: b_info.avail_vcpus?.length ?? 1,
+    maxVcpus,
+    maxEventChannels: Number(b_info.event_channels || DEFAULT_EVENT_CHANNELS),
+    maxGrantFrames: optional(b_info.max_grant_frames),
+    cpuWeight: optional(b_info.sched_params.weight),
+    cap: optional(b_info.sched_params.cap),
+    on: {
+      poweroff: ACTIONS[libxl.on_poweroff ?? "destroy"],
+      reboot: ACTIONS[libxl.on_reboot ?? "restart"],
+      watchdog: ACTIONS[libxl.on_watchdog ?? "destroy"],
+      crash: ACTIONS[libxl.on_crash ?? "destroy"],
+      softReset: ACTIONS[libxl.on_soft_reset ?? "soft_reset"],
+    },
+    rest: new Map([...settings].filter(([name]) => !USED.has(name))),
+  };
+}
+
+/** undefined where libxl's "nobody has said" stands: absent, or -1 for a scheduler's parameter. */
+const optional = (value: bigint | undefined): number | undefined =>
+  value === undefined || value === -1n ? undefined : Number(value);
+
+/** The 16 bytes of a uuid's text, and back. */
+export function uuidBytes(text: string): Uint8Array {
+  const hex = text.replaceAll("-", "");
+  return Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16) || 0);
+}
+
+export function uuidText(bytes: Uint8Array): string {
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -73,11 +73,13 @@ export type ValueOf<F> = F extends StringField
 
 /** Structs are always there; everything else may be absent. */
 export type RecordOfFields<S extends Fields> = {
-  -readonly [K in keyof S as S[K] extends StructField<Fields> | UnionField<Fields> ? K : never]: ValueOf<S[K]>;
+  -readonly [K in keyof S as S[K] extends StructField<Fields> | UnionField<Fields> ? K : never]: ValueOf<
+    S[K]
+  >;
 } & {
-  -readonly [K in keyof S as S[K] extends StructField<Fields> | UnionField<Fields>
-    ? never
-    : K]?: ValueOf<S[K]>;
+  -readonly [K in keyof S as S[K] extends StructField<Fields> | UnionField<Fields> ? never : K]?: ValueOf<
+    S[K]
+  >;
 };
 export type RecordOf<T> = T extends StructField<infer S> ? RecordOfFields<S> : never;
 

@@ -33,7 +33,10 @@ function toTree(field: Field, value: unknown): Json {
     case "struct":
       return { kind: "object", entries: entriesOf(field.fields, value as Readonly<Record<string, unknown>>) };
     case "union":
-      return { kind: "object", entries: entriesOf(field.members, value as Readonly<Record<string, unknown>>) };
+      return {
+        kind: "object",
+        entries: entriesOf(field.members, value as Readonly<Record<string, unknown>>),
+      };
     default:
       return absurd(field);
   }

@@ -7,7 +7,18 @@
 import type { Span } from "./grammar.ts";
 import { unquote } from "./quoting.ts";
 
-export type TokenKind = "IDENT" | "STRING" | "NUMBER" | "NEWLINE" | "=" | "+=" | "," | "[" | "]" | ";" | "$end";
+export type TokenKind =
+  | "IDENT"
+  | "STRING"
+  | "NUMBER"
+  | "NEWLINE"
+  | "="
+  | "+="
+  | ","
+  | "["
+  | "]"
+  | ";"
+  | "$end";
 
 export interface Token {
   readonly kind: TokenKind;

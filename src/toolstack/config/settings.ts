@@ -135,6 +135,8 @@ export function strtol(text: string): { readonly value: bigint; readonly rest: s
   const [all, sign, hex, octal, decimal] = match;
   const rest = text.slice(all.length);
   if (all.length > MANY_DIGITS) return { value: sign === "-" ? LONG_MIN - 1n : LONG_MAX + 1n, rest };
-  const magnitude = BigInt(hex !== undefined ? `0x${hex}` : octal !== undefined ? `0o0${octal}` : (decimal ?? "0"));
+  const magnitude = BigInt(
+    hex !== undefined ? `0x${hex}` : octal !== undefined ? `0o0${octal}` : (decimal ?? "0"),
+  );
   return { value: sign === "-" ? -magnitude : magnitude, rest };
 }

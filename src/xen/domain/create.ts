@@ -31,11 +31,11 @@ export function createDomain(machine: Machine, wanted: CreateDomain): XenResult<
   }
   const domid = chooseDomid(machine, wanted.domid);
   if (!domid.ok) return domid;
-  const domain = newDomain(machine, domid.value, wanted, false);
+  const domain = newDomain(domid.value, wanted, false);
   machine.domains.set(domain.domid, domain);
   const mfn = allocXenFrame(machine, domain);
   const address = mfn === undefined ? 0 : machine.engine.mem.writeAddress(mfn);
-  if (mfn === undefined || address === 0) {
+  if (mfn === undefined || address === 0 || !growGrantTable(machine, domain, 1)) {
     machine.domains.delete(domain.domid);
     return refuse("ENOMEM");
   }
@@ -49,7 +49,7 @@ export function createDomain(machine: Machine, wanted: CreateDomain): XenResult<
 }
 
 /** The record of a domain, without vCPUs and shared_info. */
-export function newDomain(machine: Machine, domid: Domid, wanted: CreateDomain, privileged: boolean): Domain {
+export function newDomain(domid: Domid, wanted: CreateDomain, privileged: boolean): Domain {
   return {
     domid,
     handle: Uint8Array.from(wanted.handle),

@@ -25,6 +25,8 @@ export function destroyDomain(machine: Machine, domain: Domain): void {
     sleepVcpu(machine, vcpu);
     retireVcpu(machine, vcpu);
   }
+  if (domain.sharedInfo !== undefined) freeXenFrame(machine, domain.sharedInfo.mfn);
+  domain.sharedInfo = undefined;
   for (const timer of domain.watchdogs) timer?.cancel();
   scheduleStep(machine, domain);
 }
@@ -42,8 +44,6 @@ function scheduleStep(machine: Machine, domain: Domain): void {
 
 function finish(machine: Machine, domain: Domain): void {
   for (const vcpu of domain.vcpus) releaseVcpu(machine, vcpu);
-  if (domain.sharedInfo !== undefined) freeXenFrame(machine, domain.sharedInfo.mfn);
-  domain.sharedInfo = undefined;
   if (domain.memory.totPages === 0) remove(machine, domain);
   else domain.memory.onEmpty = () => remove(machine, domain);
   notifyDom0(machine);

@@ -41,9 +41,10 @@ export function describeCase(box: Uint8Array): string {
   const code = [...box.subarray(B_CODE, B_CODE + v.getUint32(B_LENGTH, true))].map((b) => hex(b, 2)).join(" ");
   const st = [0, 1].map((i) => `st${i} ${hex(v.getUint16(B_ST + i * 16 + 8, true), 4)}:${hex(v.getBigUint64(B_ST + i * 16, true), 16)}`);
   const xmm = [0, 1, 2, 9, 15].map((i) => `xmm${i} ${hex(v.getBigUint64(B_XMM + i * 16 + 8, true), 16)}_${hex(v.getBigUint64(B_XMM + i * 16, true), 16)}`);
+  if (code.startsWith("d") || code.startsWith("66 d")) st.push(...[2, 3, 4, 5, 6, 7].map((i) => `${hex(v.getUint16(B_ST + i * 16 + 8, true), 4)}:${hex(v.getBigUint64(B_ST + i * 16, true), 16)}`));
   return [
     `${code}  fcw ${hex(v.getUint16(B_FCW, true))} fsw ${hex(v.getUint16(B_FSW, true))} ftw ${hex(v.getUint8(B_FTW))} mxcsr ${hex(v.getUint32(B_MXCSR, true))}`,
     `mem ${hex(v.getBigUint64(B_MEM + 8, true), 16)}_${hex(v.getBigUint64(B_MEM, true), 16)} ${st.join(" ")}`,
-    xmm.join(" "),
+    ...(code.startsWith("d") ? [] : [xmm.join(" ")]),
   ].join("\n    ");
 }

@@ -39,6 +39,15 @@ const TOP: u64 = 0x8000000000000000;
   flags |= f;
 }
 
+/** Takes back: exceptions that turned out not to happen. */
+export function unsignal(f: u32): void {
+  flags &= ~f;
+}
+
+export function forgetRounding(): void {
+  roundedUp = false;
+}
+
 export function setMode(rounding: u32): void {
   mode = rounding;
 }
@@ -421,6 +430,8 @@ export function pack80(p: i32, masks: u32): u64 {
       e -= 24576;
       if (e > 16383) {
         // still too large (FSCALE)
+        flags |= PE;
+        roundedUp = true;
         packedSe = s | 0x7fff;
         return TOP;
       }
@@ -438,6 +449,8 @@ export function pack80(p: i32, masks: u32): u64 {
       if (inexact) flags |= PE;
       e += 24576;
       if (e < -16382) {
+        flags |= PE;
+        roundedUp = false;
         packedSe = s;
         return 0;
       }

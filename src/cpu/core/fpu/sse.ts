@@ -483,11 +483,13 @@ function fromInteger(rec: usize, pp: u32, d: usize): i32 {
     }
     return 1;
   }
-  const usesMmx = pp == PS || !isMem(rec);
-  if (usesMmx && !mmxReady()) return 0;
+  // a memory operand leaves the x87 alone (so does CVTPI2PS, against its page in the SDM)
+  if (!isMem(rec) && !mmxReady()) return 0;
   p = sourceMm(rec);
   if (!p) return 0;
   const x = load<i32>(p), y = load<i32>(p, 4);
+  // an unmasked SIMD exception comes after the x87 state has changed, with a register as source
+  if (!isMem(rec)) enterMmx();
   if (pp == PS) {
     startSse();
     const r = <u64>toSingle(x) | (<u64>toSingle(y) << 32);
@@ -497,7 +499,6 @@ function fromInteger(rec: usize, pp: u32, d: usize): i32 {
     store<f64>(d, x);
     store<f64>(d, y, 8);
   }
-  if (usesMmx) enterMmx();
   return 1;
 }
 
@@ -518,6 +519,7 @@ function toGprOrMm(rec: usize, pp: u32, reg: u32, chop: bool): i32 {
   if (!mmxReady()) return 0;
   p = pp == PS ? source(rec, 8) : source16(rec);
   if (!p) return 0;
+  enterMmx();
   startSse();
   let lo: u32, hi: u32;
   if (pp == PS) {

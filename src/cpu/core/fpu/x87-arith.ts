@@ -3,9 +3,9 @@
 
 import {
   addCore, compareCore, divCore, mulCore, pack80, packedSe, setA80, setB80, setResult, signal, sqrtCore, aExp, aSig, aSign, bExp,
-  bSig, divWide, divRemainder, roundAt, setA, inexact, integer, toInteger, mulHigh, setMode, mode,
+  bSig, divWide, divRemainder, setA, inexact, integer, toInteger, unsignal,
 } from "./soft";
-import { C0, C1, C2, C3, CHOP, DE, FCW, IE, NEAREST, PE, ZE } from "./state";
+import { C0, C1, C2, C3, DE, FCW, IE, PE, ZE } from "./state";
 import {
   BIT63, classOf, DENORMAL, INFINITE, QNAN, QUIET, resSe, resSig, setIndefinite, setResult80, SNAN, UNSUPPORTED, ZERO,
 } from "./x87-stack";
@@ -89,6 +89,7 @@ export function arithmetic80(op: u32, aSe: u32, aSg: u64, bSe: u32, bSg: u64, wa
   if (ac == DENORMAL || bc == DENORMAL || wasDenormal) signal(DE);
   if (op == DIV && bz) {
     if (!ai) signal(ZE);
+    if (!(load<u16>(FCW) & ZE)) unsignal(DE);
     setResult80(s | 0x7fff, BIT63);
     return;
   }
@@ -246,16 +247,19 @@ export function extract80(se: u32, sig: u64): void {
   setResult80((e < 0 ? 0x8000 : 0) | (16383 + 63 - z), m << z);
 }
 
-/** FPREM (`nearest` false) and FPREM1. Answers C0 C1 C2 C3: quotient's bits 2, 0, 1 in C0, C1, C3; C2 says incomplete. */
+/**
+ * FPREM (`nearest` false) and FPREM1. Answers C0 C1 C2 C3: quotient's bits 2, 0, 1 in C0, C1, C3; C2 says incomplete.
+ * NO_QUOTIENT: a NaN, which leaves them alone.
+ */
 export function remainder80(nearest: bool, aSe: u32, aSg: u64, bSe: u32, bSg: u64): u32 {
   const ac = classOf(aSe, aSg), bc = classOf(bSe, bSg);
   if (ac >= QNAN || bc >= QNAN) {
     chooseNan(aSe, aSg, ac, bSe, bSg, bc);
-    return 0;
+    return NO_QUOTIENT;
   }
   if (ac == INFINITE || bc == ZERO) {
     invalid();
-    return 0;
+    return NO_QUOTIENT;
   }
   if (ac == DENORMAL || bc == DENORMAL) signal(DE);
   if (ac == ZERO || bc == INFINITE) {
@@ -314,6 +318,8 @@ export function remainder80(nearest: bool, aSe: u32, aSg: u64, bSe: u32, bSg: u6
   if (incomplete) return C2;
   return (q & 4 ? C0 : 0) | (q & 2 ? C3 : 0) | (q & 1 ? C1 : 0);
 }
+
+export const NO_QUOTIENT: u32 = 0xffffffff;
 
 let left: u64 = 0;
 

@@ -1,10 +1,10 @@
 // Between double extended and what lies in memory: single, double, integers, packed BCD. SDM vol. 1, 4.2, 4.7, 8.5.
 
 import {
-  aExp, aSig, aSign, inexact, integer, packIeee, setA80, setResult, sign, signal, toInteger,
+  aExp, aSig, aSign, flags, forgetRounding, inexact, integer, packIeee, setA80, setResult, sign, signal, toInteger, unsignal,
 } from "./soft";
-import { DE, FCW, IE, PE } from "./state";
-import { BIT63, classOf, DENORMAL, INFINITE, QNAN, QUIET, setResult80, SNAN, UNSUPPORTED, ZERO } from "./x87-stack";
+import { FCW, IE, OE, PE, UE } from "./state";
+import { BIT63, classOf, INFINITE, QNAN, QUIET, setResult80, SNAN, UNSUPPORTED, ZERO } from "./x87-stack";
 
 /** The last number taken from a single or double was denormal (it no longer is). */
 export let wasDenormal: bool = false;
@@ -64,10 +64,15 @@ export function toIeee(se: u32, sig: u64, p: i32, emax: i32): u64 {
   }
   if (c == INFINITE) return s | infinity;
   if (c == ZERO) return s;
-  if (c == DENORMAL) signal(DE);
   setA80(se, sig);
   setResult(aSign, aExp, aSig, 0);
-  return packIeee(p, emax, load<u16>(FCW), false);
+  const r = packIeee(p, emax, load<u16>(FCW), false);
+  // unmasked, nothing is stored and so nothing rounded
+  if (flags & (OE | UE) & ~(<u32>load<u16>(FCW))) {
+    unsignal(PE);
+    forgetRounding();
+  }
+  return r;
 }
 
 /** As a signed integer of `bits`; the indefinite (the least) if it does not fit. */
@@ -84,6 +89,7 @@ export function toSigned(se: u32, sig: u64, bits: u32): u64 {
     }
   }
   signal(IE);
+  forgetRounding();
   return limit;
 }
 
@@ -132,6 +138,7 @@ export function toBcd(se: u32, sig: u64): void {
     }
   }
   signal(IE);
+  forgetRounding();
   bcdLow = 0xc000000000000000;
   bcdHigh = 0xffff;
 }

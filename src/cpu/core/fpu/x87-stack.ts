@@ -1,7 +1,7 @@
 // The register stack of the x87, its exceptions, and what a number is. SDM vol. 1, 8.1, 8.2, 8.5.
 
 import { begin, flags, roundedUp, signal } from "./soft";
-import { BEFORE, BUSY, C0, C1, C2, C3, ES, FCW, FSW, IE, REGS, SF, TAGS, TOP_MASK } from "./state";
+import { BEFORE, BUSY, C0, C1, C2, C3, DE, ES, FCW, FSW, IE, REGS, SF, TAGS, TOP_MASK } from "./state";
 
 // What a double-extended number is.
 export const ZERO: u32 = 0;
@@ -100,7 +100,7 @@ export function underflowStack(): void {
  * Unmasked ones turn on ES.
  */
 export function settle(): bool {
-  return settleC1(roundedUp);
+  return settleC1(roundedUp && !(flags & ~(<u32>load<u16>(FCW)) & BEFORE));
 }
 
 export function settleC1(c1: bool): bool {
@@ -109,7 +109,7 @@ export function settleC1(c1: bool): bool {
   let fsw: u32 = load<u16>(FSW) & ~C1;
   if (unmasked & BEFORE) {
     fsw |= (f & (BEFORE | SF)) | ES | BUSY;
-    if (f & SF && c1) fsw |= C1;
+    if (c1) fsw |= C1;
     store<u16>(FSW, fsw);
     return false;
   }
@@ -149,9 +149,9 @@ export function roomToPush(): bool {
   return false;
 }
 
-/** Pushes the result. `overflow`: the register was not empty (C1). */
+/** Pushes the result. `overflow`: the register was not empty (C1). A denormal operand, even unmasked, is loaded. */
 export function pushResult(overflow: bool): void {
-  if (!settleC1(overflow || roundedUp)) return;
+  if (!settleC1(overflow || roundedUp) && flags != DE) return;
   moveTop(-1);
   setSt(0, resSe, resSig);
 }

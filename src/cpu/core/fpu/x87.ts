@@ -7,12 +7,12 @@ import { CPU, GPR, RAX } from "../../layout";
 import { condition, flagsSetZPC } from "../flags";
 import { addrR, addrW, doneW, effectiveAddress } from "../mmu";
 import { FP_MODRM, FP_OPCODE } from "../record";
-import { signal } from "./soft";
+import { flags, signal } from "./soft";
 import {
-  BUSY, C0, C1, C2, C3, ES, FCW, fninit, FSW, IE, isMem, notePointers, OE, SF, TAGS, UE, ud, waitReady, x87Ready,
+  BUSY, C0, C1, C2, C3, DE, FCW, fninit, FSW, IE, isMem, notePointers, OE, SF, UE, ud, waitReady, x87Ready,
 } from "./state";
 import {
-  arithmetic80, compare80, extract80, fractionSe, fractionSig, remainder80, round80, scale80, sqrt80,
+  arithmetic80, compare80, extract80, fractionSe, fractionSig, NO_QUOTIENT, remainder80, round80, scale80, sqrt80,
 } from "./x87-arith";
 import {
   bcdHigh, bcdLow, fromBcd, fromDouble, fromInteger80, fromSingle, toBcd, toIeee, toSigned, wasDenormal,
@@ -70,7 +70,7 @@ export function x87Exec(rec: usize): i32 {
       else arithmeticRegister(reg, 0, i, i, false);
       break;
     case 0xdd:
-      if (reg == 0) free(i); // FFREE
+      if (reg == 0) freeRegister(i); // FFREE
       else if (reg == 1) exchange(i);
       else if (reg == 2 || reg == 3) storeRegister(i, reg == 3);
       else compareRegister(i, true, reg & 1); // FUCOM, FUCOMP
@@ -82,7 +82,7 @@ export function x87Exec(rec: usize): i32 {
       break;
     default: // DF
       if (reg == 0) { // FFREEP
-        free(i);
+        freeRegister(i);
         pop();
       } else if (reg == 1) {
         exchange(i);
@@ -122,9 +122,9 @@ function compareRegister(i: u32, quietly: bool, pops: u32): void {
     const p = st(0), q = st(i);
     c = compare80(quietly, load<u16>(p, 8), load<u64>(p), load<u16>(q, 8), load<u64>(q), false);
   }
-  if (!settle()) return;
+  const ok = settle();
   setCompared(c);
-  while (pops--) pop();
+  while (ok && pops--) pop();
 }
 
 /** FCOMI, FUCOMI: into ZF, PF, CF. */
@@ -137,9 +137,10 @@ function compareToFlags(i: u32, quietly: bool, pops: bool): void {
     const p = st(0), q = st(i);
     c = compare80(quietly, load<u16>(p, 8), load<u64>(p), load<u16>(q, 8), load<u64>(q), false);
   }
-  if (!settle()) return;
+  // C1 stays, but for a stack fault
+  const ok = settleC1((flags & SF) == 0 && (load<u16>(FSW) & C1) != 0);
   flagsSetZPC((c & C3) != 0, (c & C2) != 0, (c & C0) != 0);
-  if (pops) pop();
+  if (ok && pops) pop();
 }
 
 /** FCMOVcc; cc as in Jcc. */
@@ -150,7 +151,6 @@ function conditionalMove(cc: u32, i: u32): void {
     if (settle()) setSt(0, resSe, resSig);
     return;
   }
-  settle();
   if (condition(cc)) {
     const q = st(i);
     setSt(0, load<u16>(q, 8), load<u64>(q));
@@ -192,13 +192,19 @@ function storeRegister(i: u32, pops: bool): void {
   if (pops) pop();
 }
 
+function freeRegister(i: u32): void {
+  free(i);
+  store<u16>(FSW, load<u16>(FSW) & ~C1);
+}
+
 function formD9(reg: u32, i: u32): void {
   switch (reg) {
     case 0: { // FLD ST(i)
       start();
-      const room = roomToPush();
+      let room = roomToPush();
       if (isEmpty(i)) {
         underflowStack();
+        room = true;
       } else if (room) {
         const p = st(i);
         setResult80(load<u16>(p, 8), load<u64>(p));
@@ -259,7 +265,8 @@ function formD9E0(i: u32): void {
     let c: u32 = C0 | C2 | C3;
     if (isEmpty(0)) underflowStack();
     else c = compare80(false, se, sig, 0, 0, false);
-    if (settle()) setCompared(c);
+    settle();
+    setCompared(c);
     return;
   }
   if (isEmpty(0)) underflowStack();
@@ -336,7 +343,7 @@ function formD9F8(i: u32): void {
 
 function partialRemainder(nearest: bool): void {
   start();
-  let c: u32 = 0;
+  let c = NO_QUOTIENT;
   if (isEmpty(0) || isEmpty(1)) {
     underflowStack();
   } else {
@@ -344,7 +351,7 @@ function partialRemainder(nearest: bool): void {
     c = remainder80(nearest, load<u16>(p, 8), load<u64>(p), load<u16>(q, 8), load<u64>(q));
   }
   if (!settle()) return;
-  setConditions(c);
+  if (c != NO_QUOTIENT) setConditions(c);
   setSt(0, resSe, resSig);
 }
 
@@ -456,9 +463,9 @@ function arithmeticMemory(reg: u32): void {
     let c: u32 = C0 | C2 | C3;
     if (isEmpty(0)) underflowStack();
     else c = compare80(false, load<u16>(p, 8), load<u64>(p), bSe, bSig, wasDenormal);
-    if (!settle()) return;
+    const ok = settle();
     setCompared(c);
-    if (reg == 3) pop();
+    if (ok && reg == 3) pop();
     return;
   }
   if (isEmpty(0)) underflowStack();
@@ -500,7 +507,7 @@ function pushMemory(va: u64, size: u32, op: u32): i32 {
 /** A single or double was loaded: denormal and SNaN are exceptions. */
 function noteLoaded(): void {
   if (wasDenormal) {
-    signal(2);
+    signal(DE);
   } else if (classOf(resSe, resSig) == SNAN) {
     signal(IE);
     setResult80(resSe, resSig | QUIET);

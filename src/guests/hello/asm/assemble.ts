@@ -224,7 +224,7 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
         if (register(wanted) !== undefined || Object.hasOwn(SIZES, wanted)) throw new AsmError(`"${wanted}" has no value`);
         const value = names.get(qualify(wanted, scope)) ?? known.get(qualify(wanted, scope));
         if (value === undefined && final) throw new AsmError(`"${wanted}" is not defined`);
-        return value ?? 0n;
+        return value ?? here; // not met yet: near, so that jumps begin short
       };
       switch (action.kind) {
         case "label":

@@ -24,7 +24,7 @@ export function refuse(line: string, exitCode: number = EXIT_FAILURE): never {
 /** Copies the settings that are there: `{ memory: "memory" }` of field name to key. */
 export function copyStrings<F extends string>(
   context: KeyContext,
-  into: { [K in F]?: string },
+  into: NoInfer<{ [K in F]?: string }>,
   keys: Readonly<Record<F, string>>,
 ): void {
   for (const [field, key] of Object.entries(keys) as [F, string][]) {
@@ -36,7 +36,7 @@ export function copyStrings<F extends string>(
 /** As {@link copyStrings}, of booleans. */
 export function copyBools<F extends string>(
   context: KeyContext,
-  into: { [K in F]?: boolean },
+  into: NoInfer<{ [K in F]?: boolean }>,
   keys: Readonly<Record<F, string>>,
 ): void {
   for (const [field, key] of Object.entries(keys) as [F, string][]) {
@@ -48,7 +48,7 @@ export function copyBools<F extends string>(
 /** As {@link copyStrings}, of numbers, each through `convert` as C converts them. */
 export function copyNumbers<F extends string>(
   context: KeyContext,
-  into: { [K in F]?: bigint },
+  into: NoInfer<{ [K in F]?: bigint }>,
   keys: Readonly<Record<F, string>>,
   convert: (value: bigint) => bigint,
 ): void {

@@ -1,32 +1,29 @@
 /** vfb=: framebuffers, each with its keyboard; and the top-level vnc, sdl and keymap keys of a PV guest without one. */
 import type { DomainType, Vfb } from "../libxl-types.ts";
-import { strtol } from "../settings.ts";
 import { copyBools, copyNumbers, copyStrings, type KeyContext, toInt } from "./context.ts";
 
 export function readFramebuffers(context: KeyContext): void {
-  const { settings, config } = context;
-  for (const item of settings.list("vfb") ?? []) {
-    if (item.kind === "list") continue;
-    addFramebuffer(context, parseFramebuffer(item.text));
+  for (const specification of context.settings.strings("vfb") ?? []) {
+    addFramebuffer(context, parseFramebuffer(specification));
   }
-  void config;
 }
 
-/** A PV guest that asks for VNC and names no vfb gets one made of the top-level keys; PVH only has them read. */
+/**
+ * The display keys beside `vfb=`: a PV guest that asks for VNC and has no framebuffer gets one made of them.
+ * For PVH they are read, and then not used.
+ */
 export function readTopLevelDisplay(context: KeyContext, type: DomainType): void {
-  const { settings, config } = context;
-  if (type === "hvm") return;
   const vfb = emptyFramebuffer();
   copyBools(context, vfb.vnc, { enable: "vnc" });
-  const wanted = vfb.vnc.enable === true && (config.vfbs ?? []).length === 0 && !settings.has("vfb");
-  if (vfb.vnc.enable !== true && type === "pv") return;
+  if (type === "pv" && vfb.vnc.enable !== true) return;
   copyStrings(context, vfb.vnc, { listen: "vnclisten", passwd: "vncpasswd" });
   copyNumbers(context, vfb.vnc, { display: "vncdisplay" }, toInt);
   copyBools(context, vfb.vnc, { findunused: "vncunused" });
   copyBools(context, vfb.sdl, { enable: "sdl", opengl: "opengl" });
   copyStrings(context, vfb.sdl, { display: "display", xauthority: "xauthority" });
+  if (type !== "pv") return;
   copyStrings(context, vfb, { keymap: "keymap" });
-  if (wanted) addFramebuffer(context, vfb);
+  if (context.config.vfbs === undefined) addFramebuffer(context, vfb);
 }
 
 const emptyFramebuffer = (): Vfb => ({ vnc: {}, sdl: {} });
@@ -39,8 +36,8 @@ function addFramebuffer({ config }: KeyContext, vfb: Vfb): void {
   config.vkbs.push({ devid: BigInt(config.vkbs.length) });
 }
 
-/** C's atoi. */
-const number = (text: string): bigint => toInt(strtol(text.replace(/^(\s*[+-]?)0+(?=[0-9])/, "$1")).value);
+/** C's atoi: decimal digits that `text` begins with, or 0. */
+const number = (text: string): bigint => toInt(BigInt(/^\s*([+-]?[0-9]{1,40})/.exec(text)?.[1] ?? "0"));
 
 /** What each key of a specification sets. xm's `type=` and anything unknown is passed over. */
 const KEYS: Readonly<Record<string, (vfb: Vfb, value: string) => void>> = {

@@ -22,11 +22,12 @@ const named = <V extends string>(field: EnumField<V>, name: string): V | undefin
 export function readVuart({ settings, config }: KeyContext): void {
   const given = settings.string("vuart");
   if (given === undefined) return;
-  config.b_info.arch_arm.vuart = named(vuartType, given) ?? refuse(`ERROR: invalid value "${given}" for "vuart"`);
+  config.b_info.arch_arm.vuart =
+    named(vuartType, given) ?? refuse(`ERROR: invalid value "${given}" for "vuart"`);
 }
 
 /** From `e820_host` to `max_event_channels`. */
-export function readPlatform(context: KeyContext, type: DomainType): void {
+export function readPlatform(context: KeyContext): void {
   const { settings, config } = context;
   const info = config.b_info;
   if (info.type.pv !== undefined) copyBools(context, info.type.pv, { e820_host: "e820_host" });
@@ -42,7 +43,6 @@ export function readPlatform(context: KeyContext, type: DomainType): void {
   copyBools(context, info, { localtime: "localtime" });
   copyNumbers(context, info, { video_memkb: "videoram" }, mibToKib);
   copyNumbers(context, info, { event_channels: "max_event_channels" }, toUint32);
-  void type;
 }
 
 function readPassthrough({ settings, config }: KeyContext): void {
@@ -61,8 +61,7 @@ function readTscMode({ settings, config, warn }: KeyContext): void {
   const given = settings.string("tsc_mode");
   if (given === undefined) return;
   warn(`got a tsc mode string: "${given}"`);
-  config.b_info.tsc_mode =
-    named(tscMode, given) ?? refuse(`ERROR: invalid value "${given}" for "tsc_mode"`);
+  config.b_info.tsc_mode = named(tscMode, given) ?? refuse(`ERROR: invalid value "${given}" for "tsc_mode"`);
 }
 
 /** An enumeration's number: deprecated, with the name to write instead. */
@@ -73,7 +72,8 @@ function fromNumber<V extends string>(
   warn: KeyContext["warn"],
 ): V {
   const value = field.values[Number(BigInt.asIntN(32, number))];
-  const example = value === undefined ? (number === -1n ? exampleOf(key, "unknown") : "") : exampleOf(key, value);
+  const example =
+    value === undefined ? (number === -1n ? exampleOf(key, "unknown") : "") : exampleOf(key, value);
   warn(
     `WARNING: specifying "${key}" as an integer is deprecated. Please use the named parameter variant. ${example}`,
   );
@@ -118,7 +118,8 @@ export function readClosingKeys(context: KeyContext): void {
       named(gicVersion, gic) ?? refuse(`Unknown gic_version "${gic}" specified`, EXIT_FAIL);
   }
   const tee = settings.string("tee");
-  if (tee !== undefined) info.tee = named(teeType, tee) ?? refuse(`Unknown tee "${tee}" specified`, EXIT_FAIL);
+  if (tee !== undefined)
+    info.tee = named(teeType, tee) ?? refuse(`Unknown tee "${tee}" specified`, EXIT_FAIL);
   settings.list("vkb");
   copyBools(context, config.c_info, { xend_suspend_evtchn_compat: "xend_suspend_evtchn_compat" });
   copyBools(context, info.arch_x86, { msr_relaxed: "msr_relaxed" });

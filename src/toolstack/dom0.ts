@@ -1,0 +1,26 @@
+/** What toolstack operations work with: dom0's door to Xen, its xenstore connection, the clocks. */
+import type { Gate } from "../abi/hypercall.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { XsClient } from "../xenstore/client/client.ts";
+
+export interface Dom0 {
+  readonly gate: Gate;
+  readonly xs: XsClient;
+  readonly clock: Clock;
+  /** Wall clock at virtual time 0, seconds since 1970. */
+  readonly wallclock: number;
+  /** A fresh random uuid. */
+  readonly newUuid: () => Uint8Array;
+}
+
+/** Seconds since 1970 by dom0's clock. */
+export const wallSeconds = (dom0: Dom0): number => dom0.wallclock + dom0.clock.now() / 1e9;
+
+/** What xen-init-dom0 leaves in the store when the machine comes up. */
+export function initDom0(xs: XsClient): void {
+  xs.write("/local/domain/0/domid", "0");
+  xs.write("/local/domain/0/name", "Domain-0");
+  xs.write("/local/pool/0/name", "Pool-0");
+  xs.mkdir("/vm");
+  xs.mkdir("/libxl");
+}

@@ -1,0 +1,360 @@
+/** `xl create` for a PV domain: the acts of acts.ts, done one after the other; undone when one fails. */
+import { ERRNO, type Errno } from "../../abi/errno.ts";
+import { E820_RAM } from "../../abi/memory.ts";
+import { DOMID_0, type Domid, type Port } from "../../abi/types.ts";
+import {
+  type BuildFault,
+  buildFault,
+  buildFaultLines,
+  cannotMap,
+  cannotOpen,
+  emptyFile,
+  panic,
+} from "../../dombuild/fault.ts";
+import type { ParsedKernel } from "../../dombuild/kernel.ts";
+import { buildPvSteps, type PvBuilt } from "../../dombuild/pv.ts";
+import type { Ramdisk } from "../../dombuild/ramdisk.ts";
+import { bug } from "../../lib/absurd.ts";
+import type { DomainConfig } from "../config/domain-config.ts";
+import { type Dom0, wallSeconds } from "../dom0.ts";
+import { XlError } from "../error.ts";
+import { alreadyGone, libxlError } from "../lines.ts";
+import { domidOf } from "../names.ts";
+import type { RecentDomids } from "../recent-domids.ts";
+import { uuidText } from "../uuid.ts";
+import { ask, type Plan } from "../wait.ts";
+import { actsOfCreate, type CreateAct } from "./acts.ts";
+import { consoleNodes, forgetConsole } from "./console-device.ts";
+import { destroyDomain } from "./destroy.ts";
+import { checkMemory } from "./memory.ts";
+import { writeNodes } from "./nodes.ts";
+import {
+  builtNodes,
+  dmVersion,
+  type Identity,
+  nameNodes,
+  skeletonAfterName,
+  skeletonBeforeName,
+} from "./skeleton.ts";
+
+/** A kernel or ramdisk: its bytes, or why they could not be read. */
+export type GuestFile =
+  | { readonly bytes: Uint8Array }
+  | { readonly unreadable: "ENOENT" | "EACCES" | "EISDIR" | "EIO" };
+
+export interface CreateWish {
+  readonly config: DomainConfig;
+  readonly kernel: GuestFile | undefined;
+  readonly ramdisk: GuestFile | undefined;
+  readonly paused: boolean;
+  /** The domain exists now (and may yet fail to be built). */
+  readonly made?: (domid: Domid) => void;
+  /** What `xl -vvv create` says of the build. */
+  readonly detail?: (line: string) => void;
+}
+
+interface Work extends CreateWish {
+  readonly dom0: Dom0;
+  readonly recent: RecentDomids;
+  domid: Domid | undefined;
+  storePort: Port | undefined;
+  consolePort: Port | undefined;
+  parsed: ParsedKernel | undefined;
+  ramdiskRead: Ramdisk | undefined;
+  built: PvBuilt | undefined;
+}
+
+/** The new domain's id. Throws XlError with what libxl prints and xl's exit status. */
+export function* createDomain(dom0: Dom0, recent: RecentDomids, wish: CreateWish): Plan<Domid> {
+  const work: Work = {
+    ...wish,
+    dom0,
+    recent,
+    domid: undefined,
+    storePort: undefined,
+    consolePort: undefined,
+    parsed: undefined,
+    ramdiskRead: undefined,
+    built: undefined,
+  };
+  if (wish.config.type !== "pv") {
+    throw new XlError(3, [], `type="${wish.config.type}" is not modelled yet: only PV guests run here`);
+  }
+  try {
+    for (const act of actsOfCreate(wish.config, wish.paused)) {
+      mustLive(work);
+      const waits = PERFORM[act](work);
+      if (waits !== undefined) yield* waits;
+    }
+  } catch (error) {
+    if (!(error instanceof XlError) || work.domid === undefined) throw error;
+    const { domid } = work;
+    yield* destroyDomain(dom0, recent, domid, "quietly");
+    throw new XlError(3, [...error.lines, ...alreadyGone(domid)], error.hint, { cause: error });
+  }
+  return work.domid ?? bug("create: no domain was made");
+}
+
+/** Somebody may have destroyed it while we waited. */
+function mustLive(work: Work): void {
+  if (work.domid === undefined) return;
+  const info = work.dom0.gate.domctl.getInfo(work.domid);
+  if (!info.ok || info.value.dying)
+    throw new XlError(3, [], "the domain was destroyed while it was being created");
+}
+
+const domidIn = (work: Work): Domid => work.domid ?? bug("create: no domid yet");
+const identity = (work: Work): Identity => ({
+  domid: domidIn(work),
+  uuid: uuidText(work.config.uuid),
+  name: work.config.name,
+});
+
+const STRERROR: Partial<Record<Errno, string>> = {
+  ENOENT: "No such file or directory",
+  EACCES: "Permission denied",
+  EISDIR: "Is a directory",
+  EIO: "Input/output error",
+  ENOMEM: "Cannot allocate memory",
+  EINVAL: "Invalid argument",
+  EEXIST: "File exists",
+  ESRCH: "No such process",
+  EPERM: "Operation not permitted",
+};
+const strerror = (errno: Errno): string => STRERROR[errno] ?? `Unknown error ${ERRNO[errno]}`;
+
+/** A step of the build failed: libxc's words, libxl's, and that of its caller. */
+function cannotBuild(work: Work, fault: BuildFault): XlError {
+  const line = libxlError(
+    "libxl_create.c:1640:domcreate_rebuild_done",
+    work.domid,
+    "cannot (re-)build domain: -3",
+  );
+  return new XlError(3, [...buildFaultLines(fault), line], fault.why);
+}
+
+function refusedBy(work: Work, place: string, text: string, errno: Errno): XlError {
+  return new XlError(3, [libxlError(place, work.domid, `${text}: ${strerror(errno)}`)]);
+}
+
+function must(
+  work: Work,
+  what: string,
+  result: { readonly ok: true } | { readonly ok: false; readonly errno: Errno },
+): void {
+  if (result.ok) return;
+  throw cannotBuild(work, {
+    ok: false,
+    step: "boot-image",
+    why: `the hypervisor refused ${what}: ${result.errno} (xl dmesg may say more)`,
+    xc: [],
+    errno: result.errno,
+  });
+}
+
+/** Acts that wait are plans; the others are done when they return. */
+const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
+  "check-memory"({ dom0, config }) {
+    checkMemory(dom0, config);
+  },
+
+  "make-domain"(work) {
+    const { dom0, config, recent } = work;
+    for (;;) {
+      const made = dom0.gate.domctl.create({
+        handle: config.uuid,
+        type: config.type,
+        maxVcpus: config.maxVcpus,
+        maxEvtchnPort: config.maxEventChannels,
+        maxGrantFrames: config.maxGrantFrames ?? DEFAULT_GRANT_FRAMES,
+        maxMaptrackFrames: DEFAULT_MAPTRACK_FRAMES,
+      });
+      if (!made.ok)
+        throw refusedBy(work, "libxl_create.c:709:libxl__domain_make", "domain creation fail", made.errno);
+      if (!recent.has(made.value)) {
+        work.domid = made.value;
+        work.made?.(made.value);
+        return;
+      }
+      dom0.gate.domctl.destroy(made.value);
+    }
+  },
+
+  "write-skeleton"(work) {
+    const { dom0, config } = work;
+    const who = identity(work);
+    dom0.xs.transaction((tx) => {
+      writeNodes(tx, skeletonBeforeName(who));
+      const other = domidOf(dom0, config.name);
+      if (other !== undefined && other !== who.domid) throw nameTaken(who.domid, config.name);
+      writeNodes(tx, nameNodes(who));
+      writeNodes(tx, skeletonAfterName(who));
+    });
+  },
+
+  "say-dm-version"(work) {
+    writeNodes(work.dom0.xs, [dmVersion(domidIn(work))]);
+  },
+
+  "prepare-domain"(work) {
+    const { gate } = work.dom0;
+    const domid = domidIn(work);
+    const { maxKib } = work.config.memory;
+    must(work, "max_mem", gate.domctl.setMaxMem(domid, maxKib + MAXMEM_SLACK_KIB));
+    must(
+      work,
+      "set_memory_map",
+      gate.memory.setMemoryMap(domid, [{ addr: 0n, size: BigInt(maxKib) * 1024n, type: E820_RAM }]),
+    );
+    const store = gate.evtchn.allocUnbound(domid, DOMID_0);
+    must(work, "the xenstore event channel", store);
+    const console = gate.evtchn.allocUnbound(domid, DOMID_0);
+    must(work, "the console event channel", console);
+    if (store.ok && console.ok) {
+      work.storePort = store.value;
+      work.consolePort = console.value;
+    }
+  },
+
+  *"read-kernel"(work) {
+    const bytes = fileBytes(work, "kernel-file", work.config.kernel, work.kernel);
+    const parsed = yield* ask({ ask: "read-kernel", file: bytes });
+    if (!parsed.ok) throw cannotBuild(work, parsed);
+    work.parsed = parsed.value;
+  },
+
+  *"read-ramdisk"(work) {
+    const bytes = fileBytes(work, "ramdisk-file", work.config.ramdisk, work.ramdisk);
+    work.ramdiskRead = yield* ask({ ask: "read-ramdisk", file: bytes });
+  },
+
+  "claim-memory"(work) {
+    const pages = Math.floor(work.config.memory.targetKib / 1024) * PAGES_PER_MIB;
+    const claimed = work.dom0.gate.memory.claim(domidIn(work), pages);
+    if (claimed.ok) return;
+    const why = `the machine has no ${pages / PAGES_PER_MIB} MiB left for the domain: destroy or shrink others, or start the host with more memory`;
+    const line = panic(
+      "xg_dom_boot.c:119",
+      "xc_dom_boot_mem_init: can't allocate low memory for domain",
+      "Out of memory",
+    );
+    throw cannotBuild(work, buildFault("boot-mem", why, line, claimed.errno));
+  },
+
+  *build(work) {
+    const { parsed, ramdiskRead, storePort, consolePort } = work;
+    if (parsed === undefined || storePort === undefined || consolePort === undefined)
+      return bug("create: order of acts");
+    const steps = buildPvSteps(work.dom0.gate, domidIn(work), {
+      kernel: parsed,
+      ...(ramdiskRead === undefined ? {} : { ramdisk: ramdiskRead }),
+      cmdline: work.config.cmdline,
+      memKib: work.config.memory.targetKib,
+      storePort,
+      consolePort,
+    });
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) {
+        if (!step.value.ok) throw cannotBuild(work, step.value);
+        work.built = step.value.value;
+        for (const line of work.built.layout.shown) work.detail?.(`domainbuilder: detail: ${line}`);
+        return;
+      }
+      yield { wait: "turn" };
+      mustLive(work);
+    }
+  },
+
+  "end-claim"(work) {
+    work.dom0.gate.memory.claim(domidIn(work), 0);
+  },
+
+  "set-scheduling"(work) {
+    const { cpuWeight, cap } = work.config;
+    const set = work.dom0.gate.domctl.setSchedCredit(domidIn(work), cpuWeight, cap);
+    if (!set.ok) must(work, "the scheduling parameters", set);
+  },
+
+  "describe-in-store"(work) {
+    const { config, built, dom0, storePort } = work;
+    if (built === undefined || storePort === undefined) return bug("create: order of acts");
+    const nodes = builtNodes(identity(work), {
+      maxKib: config.memory.maxKib,
+      targetKib: config.memory.targetKib,
+      storePort,
+      storeMfn: built.storeMfn,
+      vcpus: config.vcpus,
+      maxVcpus: config.maxVcpus,
+      kernel: config.kernel ?? "",
+      ramdisk: config.ramdisk,
+      cmdline: config.cmdline,
+      startTime: wallSeconds(dom0),
+    });
+    dom0.xs.transaction((tx) => writeNodes(tx, nodes));
+  },
+
+  introduce(work) {
+    const { built, dom0, storePort } = work;
+    if (built === undefined || storePort === undefined) return bug("create: order of acts");
+    dom0.xs.introduce(domidIn(work), built.storeMfn, storePort);
+  },
+
+  "add-console"(work) {
+    const { built, dom0, consolePort } = work;
+    if (built === undefined || consolePort === undefined) return bug("create: order of acts");
+    const domid = domidIn(work);
+    dom0.xs.transaction((tx) => {
+      forgetConsole(tx, domid);
+      writeNodes(tx, consoleNodes({ domid, port: consolePort, mfn: built.consoleMfn }));
+    });
+  },
+
+  unpause(work) {
+    const { gate } = work.dom0;
+    const done = gate.domctl.unpause(domidIn(work));
+    if (!done.ok)
+      throw refusedBy(work, "libxl_domain.c:688:domain_unpause_done", "Unpausing domain", done.errno);
+  },
+};
+
+const DEFAULT_GRANT_FRAMES = 64;
+const DEFAULT_MAPTRACK_FRAMES = 1024;
+/** LIBXL_MAXMEM_CONSTANT: the limit lies this much above maxmem. */
+const MAXMEM_SLACK_KIB = 1024;
+const PAGES_PER_MIB = 256;
+
+export function nameTaken(domid: number, name: string): XlError {
+  return new XlError(
+    3,
+    [
+      libxlError(
+        "libxl_domain.c:81:libxl__domain_rename",
+        domid,
+        `Domain with name "${name}" already exists.`,
+      ),
+      libxlError("libxl_create.c:1296:initiate_domain_create", domid, "cannot make domain: -6"),
+    ],
+    `a domain named ${name} is running: destroy it (xl destroy ${name}) or give this one another name (name="…")`,
+  );
+}
+
+/** The file's bytes; a file that is not there, or empty, fails as libxc fails at it. */
+function fileBytes(
+  work: Work,
+  step: "kernel-file" | "ramdisk-file",
+  path: string | undefined,
+  file: GuestFile | undefined,
+): Uint8Array {
+  const said = path ?? "";
+  if (file === undefined) throw cannotBuild(work, cannotOpen(step, said, strerror("ENOENT")));
+  if ("unreadable" in file) {
+    const reason = strerror(file.unreadable);
+    throw cannotBuild(
+      work,
+      file.unreadable === "EISDIR" ? cannotMap(step, said, reason) : cannotOpen(step, said, reason),
+    );
+  }
+  if (file.bytes.length === 0) throw cannotBuild(work, emptyFile(step, said));
+  return file.bytes;
+}

@@ -1,0 +1,146 @@
+/**
+ * Toolstack operations are plans: generators that do things at once and yield when they must wait, on the model's clock.
+ *
+ *   function* restart(...): Plan<Domid> {
+ *     yield* sleep(clock, 2_000_000_000);
+ *     const kernel = yield* ask({ ask: "read-kernel", file });
+ *     ...
+ *   }
+ *
+ * {@link runPlan} drives one. A plan that is refused something throws an XlError.
+ */
+import type { KernelResult } from "../dombuild/kernel.ts";
+import type { Ramdisk } from "../dombuild/ramdisk.ts";
+import { Nanos } from "../lib/brand.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { XsClient } from "../xenstore/client/client.ts";
+import { XlError } from "./error.ts";
+
+/** Long work or a look outside that somebody else does meanwhile. */
+export type Ask =
+  | { readonly ask: "read-kernel"; readonly file: Uint8Array }
+  | { readonly ask: "read-ramdisk"; readonly file: Uint8Array };
+
+export interface Answers {
+  "read-kernel": KernelResult;
+  "read-ramdisk": Ramdisk;
+}
+export type AnswerTo<A extends Ask> = Answers[A["ask"]];
+
+/** Something that may happen while nobody looks: it stays `pending` until somebody does. */
+export interface Signal {
+  pending: boolean;
+  /** Whoever waits for it. */
+  wake: (() => void) | undefined;
+}
+
+export type Wait =
+  | { readonly wait: "timer"; readonly until: Nanos }
+  | { readonly wait: "signal"; readonly signal: Signal; readonly until: Nanos | undefined }
+  | { readonly wait: "io"; readonly ask: Ask }
+  /** Nothing in particular: others may have a turn. */
+  | { readonly wait: "turn" };
+
+export type Plan<T> = Generator<Wait, T, unknown>;
+
+export function* sleep(clock: Clock, nanos: number): Plan<void> {
+  yield { wait: "timer", until: Nanos(clock.now() + nanos) };
+}
+
+export function* ask<A extends Ask>(question: A): Plan<AnswerTo<A>> {
+  return (yield { wait: "io", ask: question }) as AnswerTo<A>;
+}
+
+/** Waits until `signal` fires (or has fired since the last time) or `until` has come. */
+export function* signalled(signal: Signal, until?: Nanos): Plan<void> {
+  yield { wait: "signal", signal, until };
+  signal.pending = false;
+}
+
+/** A watch as a signal, for the time of `body`. */
+export function* watching<T>(xs: XsClient, path: string, body: (signal: Signal) => Plan<T>): Plan<T> {
+  const signal: Signal = { pending: false, wake: undefined };
+  const watch = xs.watch(path, () => {
+    signal.pending = true;
+    signal.wake?.();
+  });
+  try {
+    return yield* body(signal);
+  } finally {
+    watch.cancel();
+  }
+}
+
+export interface Runner {
+  readonly clock: Clock;
+  /** Has `ask` seen to, and calls `answer` at a scheduling point. */
+  readonly io: (ask: Ask, answer: (value: unknown) => void) => void;
+}
+
+export type Ended<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: XlError };
+
+/** Virtual time that a turn given to others takes, and how many turns a plan takes before it does give one. */
+const TURN_NANOS = 1_000_000;
+const TURNS_TOGETHER = 4;
+
+/** Starts the plan at the next scheduling point. What it throws other than an XlError is our mistake and goes through. */
+export function runPlan<T>(runner: Runner, plan: Plan<T>, ended: (outcome: Ended<T>) => void): void {
+  const { clock, io } = runner;
+  let turns = 0;
+
+  function step(value: unknown): void {
+    for (;;) {
+      let next: IteratorResult<Wait, T>;
+      try {
+        next = plan.next(value);
+      } catch (error) {
+        if (!(error instanceof XlError)) throw error;
+        ended({ ok: false, error });
+        return;
+      }
+      if (next.done === true) {
+        ended({ ok: true, value: next.value });
+        return;
+      }
+      if (next.value.wait === "turn" && ++turns % TURNS_TOGETHER !== 0) {
+        value = undefined;
+        continue;
+      }
+      arrange(next.value);
+      return;
+    }
+  }
+
+  function arrange(wait: Wait): void {
+    switch (wait.wait) {
+      case "timer":
+        clock.at(wait.until, () => step(undefined));
+        return;
+      case "turn":
+        clock.at(Nanos(clock.now() + TURN_NANOS), () => step(undefined));
+        return;
+      case "io":
+        io(wait.ask, step);
+        return;
+      case "signal": {
+        const { signal, until } = wait;
+        let over = false;
+        const resume = (): void => {
+          if (over) return;
+          over = true;
+          signal.wake = undefined;
+          timer?.cancel();
+          step(undefined);
+        };
+        const timer = until === undefined ? undefined : clock.at(until, resume);
+        if (signal.pending) clock.at(clock.now(), resume);
+        else signal.wake = resume;
+        return;
+      }
+    }
+  }
+
+  clock.at(clock.now(), () => step(undefined));
+}

@@ -1,0 +1,55 @@
+/** What `xl list` and `xl vcpu-list` ask (getdomaininfo, getvcpuinfo). */
+import type { DomainInfo, VcpuInfo } from "../../abi/hypercall.ts";
+import { Mfn } from "../../abi/types.ts";
+import { Nanos } from "../../lib/brand.ts";
+import type { Machine } from "../machine.ts";
+import { cpuTimeOf } from "../time/runstate.ts";
+import type { Domain, Vcpu } from "./domain.ts";
+
+/** A TypeScript domain's vCPUs: the first does all the work, and asks this very question. */
+const isProgram = (domain: Domain): boolean => domain.sharedInfo === undefined && domain.privileged;
+
+export function vcpuCpuTime(machine: Machine, vcpu: Vcpu): Nanos {
+  if (isProgram(vcpu.domain)) return machine.time.nanosOf(vcpu.id === 0 ? vcpu.domain.upcalls.busyTicks : 0);
+  return Nanos(cpuTimeOf(vcpu, machine.time.nanosOf(Math.max(vcpu.readyAt, 0))));
+}
+
+const isRunning = (vcpu: Vcpu): boolean => (isProgram(vcpu.domain) ? vcpu.id === 0 : vcpu.onCpu);
+const isBlocked = (vcpu: Vcpu): boolean => (isProgram(vcpu.domain) ? vcpu.id !== 0 : vcpu.blocked);
+
+export function domainInfo(machine: Machine, domain: Domain): DomainInfo {
+  const online = domain.vcpus.filter((vcpu) => !vcpu.down);
+  return {
+    domid: domain.domid,
+    dying: domain.dying,
+    shutdown: domain.shutdown !== undefined,
+    shutdownCode: domain.shutdown?.code ?? 0,
+    paused: domain.pauseCount > 0,
+    blocked: online.length > 0 && online.every(isBlocked),
+    running: online.some(isRunning),
+    type: domain.type,
+    totPages: domain.memory.totPages,
+    outstandingPages: domain.memory.outstandingPages,
+    maxPages: domain.memory.maxPages,
+    sharedInfoFrame: Mfn(domain.sharedInfo?.mfn ?? 0),
+    cpuTime: Nanos(domain.vcpus.reduce((sum, vcpu) => sum + vcpuCpuTime(machine, vcpu), 0)),
+    onlineVcpus: online.length,
+    maxVcpuId: domain.vcpus.length - 1,
+    ssidref: 0,
+    cpupool: 0,
+    handle: domain.handle,
+  };
+}
+
+export function vcpuInfo(machine: Machine, vcpu: Vcpu): VcpuInfo {
+  return {
+    vcpu: vcpu.id,
+    online: !vcpu.down,
+    blocked: isBlocked(vcpu),
+    running: isRunning(vcpu),
+    cpuTime: vcpuCpuTime(machine, vcpu),
+    cpu: vcpu.processor,
+    hardAffinity: vcpu.hardAffinity,
+    softAffinity: vcpu.softAffinity,
+  };
+}

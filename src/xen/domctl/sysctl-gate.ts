@@ -1,0 +1,40 @@
+/** sysctl and xen_version for the toolstack's domain: the machine as `xl info` shows it. */
+import { ok, refuse } from "../../abi/errno.ts";
+import type { SysctlCalls } from "../../abi/hypercall.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { LogRing } from "../log.ts";
+import type { Machine } from "../machine.ts";
+import { chargeDomain } from "../time/cost-table.ts";
+import { cpuidLeaf } from "../traps/cpuid.ts";
+import { XEN_VERSION } from "../version/version.ts";
+
+export function sysctlCalls(machine: Machine, caller: Domain, ring: LogRing): SysctlCalls {
+  return {
+    physinfo() {
+      chargeDomain(machine, caller, "hypercall");
+      if (!caller.privileged) return refuse("EPERM");
+      const { frames, options } = machine;
+      const [, , c1, d1] = cpuidLeaf(options.cpuMhz, 0, 1, 0);
+      const [, , ce1, de1] = cpuidLeaf(options.cpuMhz, 0, 0x8000_0001, 0);
+      return ok({
+        threadsPerCore: 1,
+        coresPerSocket: options.pcpus,
+        nrCpus: options.pcpus,
+        nrNodes: 1,
+        cpuKhz: options.cpuMhz * 1000,
+        totalPages: frames.total,
+        freePages: frames.freePages(),
+        scrubPages: 0,
+        outstandingPages: frames.outstanding,
+        maxMfn: frames.total - 1,
+        hwCap: [d1, c1, de1, ce1, 0, 0, 0, 0],
+        virtCaps: ["pv", "gnttab-v1"],
+      });
+    },
+    version: () => ({ ...XEN_VERSION, scheduler: machine.sched.name }),
+    readConsole(clear) {
+      chargeDomain(machine, caller, "hypercall");
+      return caller.privileged ? ok(ring.read(clear)) : refuse("EPERM");
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** A Gate: a TypeScript domain's hypercalls, put together from the rooms that own the state. */
+import type { Gate } from "../abi/hypercall.ts";
+import { domctlCalls } from "./domctl/gate.ts";
+import { sysctlCalls } from "./domctl/sysctl-gate.ts";
+import type { Domain } from "./domain/domain.ts";
+import { evtchnCalls } from "./evtchn/gate.ts";
+import { gnttabCalls } from "./gnttab/gate.ts";
+import type { LogRing } from "./log.ts";
+import type { Machine } from "./machine.ts";
+import { memoryCalls, mmuCalls } from "./memory/gate.ts";
+import { chargeDomain } from "./time/cost-table.ts";
+
+export function createGate(machine: Machine, domain: Domain, ring: LogRing): Gate {
+  return {
+    domid: domain.domid,
+    evtchn: evtchnCalls(machine, domain),
+    gnttab: gnttabCalls(machine, domain),
+    memory: memoryCalls(machine, domain),
+    mmu: mmuCalls(machine, domain),
+    domctl: domctlCalls(machine, domain),
+    sysctl: sysctlCalls(machine, domain, ring),
+    consoleWrite(text) {
+      // The hardware domain's lines stand as they are, everybody else's are marked.
+      for (const line of text.replace(/\n$/, "").split("\n")) {
+        ring.add(domain.privileged ? line : `(d${domain.domid}) ${line}`);
+      }
+    },
+    charge: (work, count) => chargeDomain(machine, domain, work, count),
+  };
+}
