@@ -15,7 +15,12 @@ export const XENVER_build_id = 10;
 
 /** Sizes of the character arrays that Xen fills. */
 export const XENVER_EXTRAVERSION_LEN = 16;
-export const XENVER_COMPILE_INFO = { compiler: [0, 64], compileBy: [64, 16], compileDomain: [80, 32], compileDate: [112, 32] } as const;
+export const XENVER_COMPILE_INFO = {
+  compiler: [0, 64],
+  compileBy: [64, 16],
+  compileDomain: [80, 32],
+  compileDate: [112, 32],
+} as const;
 export const XENVER_COMPILE_INFO_LEN = 144;
 export const XENVER_CAPABILITIES_LEN = 1024;
 export const XENVER_CHANGESET_LEN = 64;

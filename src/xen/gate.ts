@@ -1,8 +1,8 @@
 /** A Gate: a TypeScript domain's hypercalls, put together from the rooms that own the state. */
 import type { Gate } from "../abi/hypercall.ts";
+import type { Domain } from "./domain/domain.ts";
 import { domctlCalls } from "./domctl/gate.ts";
 import { sysctlCalls } from "./domctl/sysctl-gate.ts";
-import type { Domain } from "./domain/domain.ts";
 import { evtchnCalls } from "./evtchn/gate.ts";
 import { gnttabCalls } from "./gnttab/gate.ts";
 import type { LogRing } from "./log.ts";

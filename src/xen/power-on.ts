@@ -49,7 +49,9 @@ export function createMachine(options: XenOptions, ring: LogRing): Machine {
 function sayHello(machine: Machine): void {
   const { major, minor, extra, compileBy, compileDomain, compiler, compileDate } = XEN_VERSION;
   const { options, log } = machine;
-  log(`Xen version ${major}.${minor}${extra} (${compileBy}@${compileDomain}) (${compiler}) debug=n ${compileDate}`);
+  log(
+    `Xen version ${major}.${minor}${extra} (${compileBy}@${compileDomain}) (${compiler}) debug=n ${compileDate}`,
+  );
   log(`System RAM: ${options.memoryMib}MB (${options.memoryMib * 1024}kB)`);
   log(`Using scheduler: SMP Credit Scheduler (${machine.sched.name})`);
   log(`Detected ${options.cpuMhz}.000 MHz processor.`);

@@ -106,7 +106,8 @@ export function readVcpuGuestContext(view: DataView): VcpuGuestContext {
     if (trap.address !== 0n) traps.push({ ...trap, vector: i });
   }
   const gdtFrames = [];
-  for (let i = 0; i < 16; i++) gdtFrames.push(Number(view.getBigUint64(VCPU_GUEST_CONTEXT_GDT_FRAMES + i * 8, true)));
+  for (let i = 0; i < 16; i++)
+    gdtFrames.push(Number(view.getBigUint64(VCPU_GUEST_CONTEXT_GDT_FRAMES + i * 8, true)));
   const debugreg = [];
   for (let i = 0; i < 8; i++) debugreg.push(view.getBigUint64(VCPU_GUEST_CONTEXT_DEBUGREG + i * 8, true));
   return {
@@ -138,7 +139,8 @@ export function readVcpuGuestContext(view: DataView): VcpuGuestContext {
 /** The record as the image that getvcpucontext and save files hold. */
 export function writeVcpuGuestContext(view: DataView, context: VcpuGuestContext): void {
   const regs: UserRegs = context.userRegs;
-  if (context.fpu !== undefined) new Uint8Array(view.buffer, view.byteOffset, 512).set(context.fpu.subarray(0, 512));
+  if (context.fpu !== undefined)
+    new Uint8Array(view.buffer, view.byteOffset, 512).set(context.fpu.subarray(0, 512));
   cpuUserRegs.write(view, VCPU_GUEST_CONTEXT_USER_REGS, { ...regs, savedUpcallMask: 0 });
   for (const trap of context.traps ?? []) {
     trapInfo.write(view, VCPU_GUEST_CONTEXT_TRAP_CTXT + trap.vector * trapInfo.size, trap);

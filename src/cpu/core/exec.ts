@@ -1,7 +1,6 @@
 // The interpreter. One switch over the hot handlers (a br_table: test/cpu/core-shape.test.ts), the rest in slow.ts.
 //
-// A case ends with `continue` (next record in `rec`), or leaves the switch with `break`: the instruction gave up, EXIT
-// says why. `left` is the budget at the start of the running block; records know how many instructions precede them.
+// A case ends with `continue` (next record in `rec`), or the instruction gave up and EXIT says why: stopAt. `left` is the budget at the start of the running block; records know how many instructions precede them.
 
 import { CPU, EXIT_BUDGET, EXIT_FAULT, ICOUNT, RAX, RBP, RDX, RIP, RSP, X_VECTOR } from "../layout";
 import { crossing, follow, lookup, lookupSlow } from "./blocks";
@@ -322,7 +321,7 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.CROSS + 0: {
         const to = crossing(rec);
-        if (!to) break;
+        if (!to) return stopAt(rec, left);
         rec = to;
         continue;
       }
@@ -366,95 +365,95 @@ export function exec(start: u32, budget: i32): i32 {
       case op.ALU_AB + 29: aluAB<u16>(7, rec); rec += RECORD_SIZE; continue;
       case op.ALU_AB + 30: aluAB<u32>(7, rec); rec += RECORD_SIZE; continue;
       case op.ALU_AB + 31: aluAB<u64>(7, rec); rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 0: if (!aluAM<u8>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 1: if (!aluAM<u16>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 2: if (!aluAM<u32>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 3: if (!aluAM<u64>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 4: if (!aluAM<u8>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 5: if (!aluAM<u16>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 6: if (!aluAM<u32>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 7: if (!aluAM<u64>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 8: if (!aluAM<u8>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 9: if (!aluAM<u16>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 10: if (!aluAM<u32>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 11: if (!aluAM<u64>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 12: if (!aluAM<u8>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 13: if (!aluAM<u16>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 14: if (!aluAM<u32>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 15: if (!aluAM<u64>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 16: if (!aluAM<u8>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 17: if (!aluAM<u16>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 18: if (!aluAM<u32>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 19: if (!aluAM<u64>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 20: if (!aluAM<u8>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 21: if (!aluAM<u16>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 22: if (!aluAM<u32>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 23: if (!aluAM<u64>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 24: if (!aluAM<u8>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 25: if (!aluAM<u16>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 26: if (!aluAM<u32>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 27: if (!aluAM<u64>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 28: if (!aluAM<u8>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 29: if (!aluAM<u16>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 30: if (!aluAM<u32>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_AM + 31: if (!aluAM<u64>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 0: if (!aluMB<u8>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 1: if (!aluMB<u16>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 2: if (!aluMB<u32>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 3: if (!aluMB<u64>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 4: if (!aluMB<u8>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 5: if (!aluMB<u16>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 6: if (!aluMB<u32>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 7: if (!aluMB<u64>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 8: if (!aluMB<u8>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 9: if (!aluMB<u16>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 10: if (!aluMB<u32>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 11: if (!aluMB<u64>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 12: if (!aluMB<u8>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 13: if (!aluMB<u16>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 14: if (!aluMB<u32>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 15: if (!aluMB<u64>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 16: if (!aluMB<u8>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 17: if (!aluMB<u16>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 18: if (!aluMB<u32>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 19: if (!aluMB<u64>(4, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 20: if (!aluMB<u8>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 21: if (!aluMB<u16>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 22: if (!aluMB<u32>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 23: if (!aluMB<u64>(5, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 24: if (!aluMB<u8>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 25: if (!aluMB<u16>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 26: if (!aluMB<u32>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 27: if (!aluMB<u64>(6, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 28: if (!aluMB<u8>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 29: if (!aluMB<u16>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 30: if (!aluMB<u32>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.ALU_MB + 31: if (!aluMB<u64>(7, rec, tlb)) break; rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 0: if (!aluAM<u8>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 1: if (!aluAM<u16>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 2: if (!aluAM<u32>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 3: if (!aluAM<u64>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 4: if (!aluAM<u8>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 5: if (!aluAM<u16>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 6: if (!aluAM<u32>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 7: if (!aluAM<u64>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 8: if (!aluAM<u8>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 9: if (!aluAM<u16>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 10: if (!aluAM<u32>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 11: if (!aluAM<u64>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 12: if (!aluAM<u8>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 13: if (!aluAM<u16>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 14: if (!aluAM<u32>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 15: if (!aluAM<u64>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 16: if (!aluAM<u8>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 17: if (!aluAM<u16>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 18: if (!aluAM<u32>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 19: if (!aluAM<u64>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 20: if (!aluAM<u8>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 21: if (!aluAM<u16>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 22: if (!aluAM<u32>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 23: if (!aluAM<u64>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 24: if (!aluAM<u8>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 25: if (!aluAM<u16>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 26: if (!aluAM<u32>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 27: if (!aluAM<u64>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 28: if (!aluAM<u8>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 29: if (!aluAM<u16>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 30: if (!aluAM<u32>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_AM + 31: if (!aluAM<u64>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 0: if (!aluMB<u8>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 1: if (!aluMB<u16>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 2: if (!aluMB<u32>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 3: if (!aluMB<u64>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 4: if (!aluMB<u8>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 5: if (!aluMB<u16>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 6: if (!aluMB<u32>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 7: if (!aluMB<u64>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 8: if (!aluMB<u8>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 9: if (!aluMB<u16>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 10: if (!aluMB<u32>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 11: if (!aluMB<u64>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 12: if (!aluMB<u8>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 13: if (!aluMB<u16>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 14: if (!aluMB<u32>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 15: if (!aluMB<u64>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 16: if (!aluMB<u8>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 17: if (!aluMB<u16>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 18: if (!aluMB<u32>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 19: if (!aluMB<u64>(4, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 20: if (!aluMB<u8>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 21: if (!aluMB<u16>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 22: if (!aluMB<u32>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 23: if (!aluMB<u64>(5, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 24: if (!aluMB<u8>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 25: if (!aluMB<u16>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 26: if (!aluMB<u32>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 27: if (!aluMB<u64>(6, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 28: if (!aluMB<u8>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 29: if (!aluMB<u16>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 30: if (!aluMB<u32>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.ALU_MB + 31: if (!aluMB<u64>(7, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
       case op.TEST_AB + 0: setLogic<u8>(load<u8>(A(rec)) & load<u8>(B(rec))); rec += RECORD_SIZE; continue;
       case op.TEST_AB + 1: setLogic<u16>(load<u16>(A(rec)) & load<u16>(B(rec))); rec += RECORD_SIZE; continue;
       case op.TEST_AB + 2: setLogic<u32>(load<u32>(A(rec)) & load<u32>(B(rec))); rec += RECORD_SIZE; continue;
       case op.TEST_AB + 3: setLogic<u64>(load<u64>(A(rec)) & load<u64>(B(rec))); rec += RECORD_SIZE; continue;
       case op.TEST_MB + 0: {
         const m = readable<u8>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setLogic<u8>(load<u8>(m) & load<u8>(B(rec)));
         rec += RECORD_SIZE; continue;
       }
       case op.TEST_MB + 1: {
         const m = readable<u16>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setLogic<u16>(load<u16>(m) & load<u16>(B(rec)));
         rec += RECORD_SIZE; continue;
       }
       case op.TEST_MB + 2: {
         const m = readable<u32>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setLogic<u32>(load<u32>(m) & load<u32>(B(rec)));
         rec += RECORD_SIZE; continue;
       }
       case op.TEST_MB + 3: {
         const m = readable<u64>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setLogic<u64>(load<u64>(m) & load<u64>(B(rec)));
         rec += RECORD_SIZE; continue;
       }
@@ -462,14 +461,14 @@ export function exec(start: u32, budget: i32): i32 {
       case op.MOV_AB + 1: setReg<u16>(A(rec), load<u16>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOV_AB + 2: setReg<u32>(A(rec), load<u32>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOV_AB + 3: setReg<u64>(A(rec), load<u64>(B(rec))); rec += RECORD_SIZE; continue;
-      case op.MOV_AM + 0: if (!movAM<u8>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_AM + 1: if (!movAM<u16>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_AM + 2: if (!movAM<u32>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_AM + 3: if (!movAM<u64>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_MB + 0: if (!movMB<u8>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_MB + 1: if (!movMB<u16>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_MB + 2: if (!movMB<u32>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOV_MB + 3: if (!movMB<u64>(rec, tlb)) break; rec += RECORD_SIZE; continue;
+      case op.MOV_AM + 0: if (!movAM<u8>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_AM + 1: if (!movAM<u16>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_AM + 2: if (!movAM<u32>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_AM + 3: if (!movAM<u64>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_MB + 0: if (!movMB<u8>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_MB + 1: if (!movMB<u16>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_MB + 2: if (!movMB<u32>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOV_MB + 3: if (!movMB<u64>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
       case op.INC_A + 0: unaryA<u8>(0, rec); rec += RECORD_SIZE; continue;
       case op.INC_A + 1: unaryA<u16>(0, rec); rec += RECORD_SIZE; continue;
       case op.INC_A + 2: unaryA<u32>(0, rec); rec += RECORD_SIZE; continue;
@@ -486,26 +485,26 @@ export function exec(start: u32, budget: i32): i32 {
       case op.NOT_A + 1: unaryA<u16>(3, rec); rec += RECORD_SIZE; continue;
       case op.NOT_A + 2: unaryA<u32>(3, rec); rec += RECORD_SIZE; continue;
       case op.NOT_A + 3: unaryA<u64>(3, rec); rec += RECORD_SIZE; continue;
-      case op.INC_M + 0: if (!unaryM<u8>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.INC_M + 1: if (!unaryM<u16>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.INC_M + 2: if (!unaryM<u32>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.INC_M + 3: if (!unaryM<u64>(0, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.DEC_M + 0: if (!unaryM<u8>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.DEC_M + 1: if (!unaryM<u16>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.DEC_M + 2: if (!unaryM<u32>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.DEC_M + 3: if (!unaryM<u64>(1, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NEG_M + 0: if (!unaryM<u8>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NEG_M + 1: if (!unaryM<u16>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NEG_M + 2: if (!unaryM<u32>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NEG_M + 3: if (!unaryM<u64>(2, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NOT_M + 0: if (!unaryM<u8>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NOT_M + 1: if (!unaryM<u16>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NOT_M + 2: if (!unaryM<u32>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.NOT_M + 3: if (!unaryM<u64>(3, rec, tlb)) break; rec += RECORD_SIZE; continue;
+      case op.INC_M + 0: if (!unaryM<u8>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.INC_M + 1: if (!unaryM<u16>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.INC_M + 2: if (!unaryM<u32>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.INC_M + 3: if (!unaryM<u64>(0, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.DEC_M + 0: if (!unaryM<u8>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.DEC_M + 1: if (!unaryM<u16>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.DEC_M + 2: if (!unaryM<u32>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.DEC_M + 3: if (!unaryM<u64>(1, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NEG_M + 0: if (!unaryM<u8>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NEG_M + 1: if (!unaryM<u16>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NEG_M + 2: if (!unaryM<u32>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NEG_M + 3: if (!unaryM<u64>(2, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NOT_M + 0: if (!unaryM<u8>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NOT_M + 1: if (!unaryM<u16>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NOT_M + 2: if (!unaryM<u32>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.NOT_M + 3: if (!unaryM<u64>(3, rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
       case op.MOVZX_A + 0: store<u64>(A(rec), load<u8>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOVZX_A + 1: store<u64>(A(rec), load<u16>(B(rec))); rec += RECORD_SIZE; continue;
-      case op.MOVZX_M + 0: if (!extendM<u8, u64>(rec, tlb)) break; rec += RECORD_SIZE; continue;
-      case op.MOVZX_M + 1: if (!extendM<u16, u64>(rec, tlb)) break; rec += RECORD_SIZE; continue;
+      case op.MOVZX_M + 0: if (!extendM<u8, u64>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
+      case op.MOVZX_M + 1: if (!extendM<u16, u64>(rec, tlb)) return stopAt(rec, left); rec += RECORD_SIZE; continue;
       case op.MOVSX_A + 0: store<u64>(A(rec), <u32><i32>load<i8>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOVSX_A + 1: store<u64>(A(rec), <i64>load<i8>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOVSX_A + 2: store<u64>(A(rec), <u32><i32>load<i16>(B(rec))); rec += RECORD_SIZE; continue;
@@ -513,31 +512,31 @@ export function exec(start: u32, budget: i32): i32 {
       case op.MOVSX_A + 4: store<u64>(A(rec), <i64>load<i32>(B(rec))); rec += RECORD_SIZE; continue;
       case op.MOVSX_M + 0: {
         const m = readable<i8>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(A(rec), <u32><i32>load<i8>(m));
         rec += RECORD_SIZE; continue;
       }
       case op.MOVSX_M + 1: {
         const m = readable<i8>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(A(rec), <i64>load<i8>(m));
         rec += RECORD_SIZE; continue;
       }
       case op.MOVSX_M + 2: {
         const m = readable<i16>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(A(rec), <u32><i32>load<i16>(m));
         rec += RECORD_SIZE; continue;
       }
       case op.MOVSX_M + 3: {
         const m = readable<i16>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(A(rec), <i64>load<i16>(m));
         rec += RECORD_SIZE; continue;
       }
       case op.MOVSX_M + 4: {
         const m = readable<i32>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(A(rec), <i64>load<i32>(m));
         rec += RECORD_SIZE; continue;
       }
@@ -546,7 +545,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.PUSH_B + 0: {
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(m, load<u64>(B(rec)));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -556,7 +555,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.POP_A + 0: {
         const sp = load<u64>(CPU + RSP);
         const m = readable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(CPU + RSP, sp + 8);
         store<u64>(A(rec), load<u64>(m));
         rec += RECORD_SIZE;
@@ -565,7 +564,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.CALL + 0: {
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -578,10 +577,10 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.CALL_B + 0: {
         const to = load<u64>(B(rec));
-        if (!canGo(to)) break;
+        if (!canGo(to)) return stopAt(rec, left);
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -593,12 +592,12 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.CALL_M + 0: {
         const f = readable<u64>(ea(rec), tlb);
-        if (!f) break;
+        if (!f) return stopAt(rec, left);
         const to = load<u64>(f);
-        if (!canGo(to)) break;
+        if (!canGo(to)) return stopAt(rec, left);
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -611,9 +610,9 @@ export function exec(start: u32, budget: i32): i32 {
       case op.RET + 0: {
         const sp = load<u64>(CPU + RSP);
         const m = readable<u64>(sp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         const to = load<u64>(m);
-        if (!canGo(to)) break;
+        if (!canGo(to)) return stopAt(rec, left);
         store<u64>(CPU + RSP, sp + 8);
         left -= <i32>load<u8>(rec, R_INDEX) + 1;
         store<u64>(CPU + RIP, to);
@@ -631,7 +630,7 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.JMP_B + 0: {
         const to = load<u64>(B(rec));
-        if (!canGo(to)) break;
+        if (!canGo(to)) return stopAt(rec, left);
         left -= <i32>load<u8>(rec, R_INDEX) + 1;
         store<u64>(CPU + RIP, to);
         rec = arrive(left);
@@ -640,9 +639,9 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.JMP_M + 0: {
         const f = readable<u64>(ea(rec), tlb);
-        if (!f) break;
+        if (!f) return stopAt(rec, left);
         const to = load<u64>(f);
-        if (!canGo(to)) break;
+        if (!canGo(to)) return stopAt(rec, left);
         left -= <i32>load<u8>(rec, R_INDEX) + 1;
         store<u64>(CPU + RIP, to);
         rec = arrive(left);
@@ -652,7 +651,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.LEAVE + 0: {
         const bp = load<u64>(CPU + RBP);
         const m = readable<u64>(bp, tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         store<u64>(CPU + RSP, bp + 8);
         store<u64>(CPU + RBP, load<u64>(m));
         rec += RECORD_SIZE;
@@ -848,13 +847,13 @@ export function exec(start: u32, budget: i32): i32 {
       case op.IMUL_AB + 1: setReg<u64>(A(rec), multiply<u64>(load<u64>(A(rec)), load<u64>(B(rec)))); rec += RECORD_SIZE; continue;
       case op.IMUL_AM + 0: {
         const m = readable<u32>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setReg<u32>(A(rec), multiply<u32>(load<u32>(A(rec)), load<u32>(m)));
         rec += RECORD_SIZE; continue;
       }
       case op.IMUL_AM + 1: {
         const m = readable<u64>(ea(rec), tlb);
-        if (!m) break;
+        if (!m) return stopAt(rec, left);
         setReg<u64>(A(rec), multiply<u64>(load<u64>(A(rec)), load<u64>(m)));
         rec += RECORD_SIZE; continue;
       }
@@ -880,7 +879,7 @@ export function exec(start: u32, budget: i32): i32 {
         const r = slow(rec);
         left = load<i32>(LEFT);
         if (r == 1) { rec += RECORD_SIZE; continue; }
-        if (r == 0) break;
+        if (r == 0) return stopAt(rec, left);
         if (r != 4) left -= <i32>load<u8>(rec, R_INDEX) + 1;
         if (r == 3) {
           stopBetween(left);
@@ -891,6 +890,5 @@ export function exec(start: u32, budget: i32): i32 {
         return load<i32>(EXIT);
       }
     }
-    return stopAt(rec, left);
   }
 }

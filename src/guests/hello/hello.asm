@@ -11,6 +11,8 @@
 
 VIRT_BASE               equ 0xffffffff80000000  ; where pfn 0 is mapped: as in Linux, so that names fit 32 bits
 
+org VIRT_BASE
+
 note GUEST_OS,       "hello"
 note GUEST_VERSION,  "1"
 note XEN_VERSION,    "xen-3.0"

@@ -37,10 +37,10 @@ import {
   skeletonBeforeName,
 } from "./skeleton.ts";
 
-/** A kernel or ramdisk: its bytes, or why they could not be read. */
+/** A kernel or ramdisk, `path` as the config says it: its bytes, or why they could not be read, in strerror's words. */
 export type GuestFile =
-  | { readonly bytes: Uint8Array }
-  | { readonly unreadable: "ENOENT" | "EACCES" | "EISDIR" | "EIO" };
+  | { readonly path: string; readonly bytes: Uint8Array }
+  | { readonly path: string; readonly unreadable: string };
 
 export interface CreateWish {
   readonly config: DomainConfig;
@@ -339,22 +339,18 @@ export function nameTaken(domid: number, name: string): XlError {
   );
 }
 
-/** The file's bytes; a file that is not there, or empty, fails as libxc fails at it. */
+/** The file's bytes; one that cannot be read, or is empty, fails as libxc fails at it. */
 function fileBytes(
   work: Work,
   step: "kernel-file" | "ramdisk-file",
-  path: string | undefined,
+  said: string | undefined,
   file: GuestFile | undefined,
 ): Uint8Array {
-  const said = path ?? "";
-  if (file === undefined) throw cannotBuild(work, cannotOpen(step, said, strerror("ENOENT")));
+  if (file === undefined) throw cannotBuild(work, cannotOpen(step, said ?? "", strerror("ENOENT")));
   if ("unreadable" in file) {
-    const reason = strerror(file.unreadable);
-    throw cannotBuild(
-      work,
-      file.unreadable === "EISDIR" ? cannotMap(step, said, reason) : cannotOpen(step, said, reason),
-    );
+    const fails = file.unreadable === strerror("EISDIR") ? cannotMap : cannotOpen;
+    throw cannotBuild(work, fails(step, file.path, file.unreadable));
   }
-  if (file.bytes.length === 0) throw cannotBuild(work, emptyFile(step, said));
+  if (file.bytes.length === 0) throw cannotBuild(work, emptyFile(step, file.path));
   return file.bytes;
 }

@@ -1,8 +1,9 @@
 /** `show_execution_state`: a vCPU's registers in Xen's layout, its code and its stack, into the hypervisor log. */
-import * as L from "../../cpu/layout.ts";
-import { readGuest } from "../memory/guest-access.ts";
-import type { Machine } from "../machine.ts";
+
 import { vcpuInfo } from "../../abi/xen.ts";
+import * as L from "../../cpu/layout.ts";
+import type { Machine } from "../machine.ts";
+import { readGuest } from "../memory/guest-access.ts";
 import { XEN_MAJOR, XEN_MINOR, XEN_VERSION } from "../version/version.ts";
 import type { Domain, Vcpu } from "./domain.ts";
 

@@ -1,6 +1,16 @@
 /** `arch_set_info_guest` and its reverse: a vCPU's whole state as the record that builders, vcpu_op and save use. */
-import { VGCF_failsafe_disables_events, VGCF_in_kernel, VGCF_online, VGCF_syscall_disables_events } from "../../abi/arch-x86/xen.ts";
-import { CALLBACKF_mask_events, CALLBACKTYPE_event, CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall } from "../../abi/callback.ts";
+import {
+  VGCF_failsafe_disables_events,
+  VGCF_in_kernel,
+  VGCF_online,
+  VGCF_syscall_disables_events,
+} from "../../abi/arch-x86/xen.ts";
+import {
+  CALLBACKF_mask_events,
+  CALLBACKTYPE_event,
+  CALLBACKTYPE_failsafe,
+  CALLBACKTYPE_syscall,
+} from "../../abi/callback.ts";
 import type { XenResult } from "../../abi/errno.ts";
 import { done, refuse } from "../../abi/errno.ts";
 import type { TrapEntry, UserRegs, VcpuGuestContext } from "../../abi/vcpu-context.ts";
@@ -158,7 +168,12 @@ export function getVcpuContext(machine: Machine, vcpu: Vcpu): XenResult<VcpuGues
   for (let vector = 0; vector < 256; vector++) {
     if (!vcpu.traps.isSet(vector)) continue;
     const address = whole(vcpu.traps.low[vector] as number, vcpu.traps.high[vector] as number);
-    traps.push({ vector, flags: vcpu.traps.flags[vector] as number, cs: vcpu.traps.cs[vector] as number, address });
+    traps.push({
+      vector,
+      flags: vcpu.traps.flags[vector] as number,
+      cs: vcpu.traps.cs[vector] as number,
+      address,
+    });
   }
   return {
     ok: true,

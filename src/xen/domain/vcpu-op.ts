@@ -9,7 +9,8 @@ import { getWritableFrame } from "../memory/references.ts";
 import { kickVcpu, sleepVcpu, wakeVcpu } from "../sched/wake.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
 import { encodeRunstate, updateRunstateArea } from "../time/runstate.ts";
-import { setPeriodic, setSingleshot, stopSingleshot } from "../time/vcpu-timers.ts";
+import { setPeriodic, setSingleshot } from "../time/timer-virq.ts";
+import { stopSingleshot } from "../time/vcpu-timers.ts";
 import { localNanos, localTicks } from "../time/virtual-time.ts";
 import type { Vcpu } from "./domain.ts";
 import { shutdownDomain } from "./shutdown.ts";
@@ -77,7 +78,8 @@ const COMMANDS: Readonly<Record<number, Command>> = {
     const arg = argument(call, 2, abi.vcpuSetSingleshotTimer.size);
     if (arg === undefined) return minus("EFAULT");
     const { timeoutAbsNs, flags } = abi.vcpuSetSingleshotTimer.read(arg, 0);
-    if ((flags & abi.VCPU_SSHOTTMR_future) !== 0 && timeoutAbsNs < localNanos(call.machine)) return minus("ETIME");
+    if ((flags & abi.VCPU_SSHOTTMR_future) !== 0 && timeoutAbsNs < localNanos(call.machine))
+      return minus("ETIME");
     setSingleshot(call.machine, vcpu, timeoutAbsNs);
     return 0;
   },

@@ -23,7 +23,9 @@ export function createVcpu(machine: Machine, domain: Domain, id: number): Vcpu {
     ldtBase: 0n,
     ldtEntries: 0,
     infoAddress:
-      page !== undefined && id < XEN_LEGACY_MAX_VCPUS ? page.address + id * VCPU_INFO_SIZE : machine.dummyInfo,
+      page !== undefined && id < XEN_LEGACY_MAX_VCPUS
+        ? page.address + id * VCPU_INFO_SIZE
+        : machine.dummyInfo,
     infoFrame: 0,
     traps: new TrapTable(),
     callbacks: new Callbacks(),

@@ -23,7 +23,8 @@ export function fillHypercallPage(machine: Machine, domain: Domain, mfn: number)
   const at = mem.writeAddress(mfn);
   if (at !== 0) {
     mem.u8.fill(INT3, at, at + 4096);
-    for (let number = 0; number < 4096 / STUB_BYTES; number++) mem.u8.set(stub(number), at + number * STUB_BYTES);
+    for (let number = 0; number < 4096 / STUB_BYTES; number++)
+      mem.u8.set(stub(number), at + number * STUB_BYTES);
     mem.noteWrite(mfn, 0, 4096);
   }
   putWritableFrame(machine, mfn);

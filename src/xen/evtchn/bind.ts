@@ -18,7 +18,12 @@ import { type Channel, dropChannel, freePort, isValidPort, putChannel, virqIsGlo
 import { clearPending, setPending } from "./send.ts";
 
 /** EVTCHNOP_alloc_unbound. ESRCH, EPERM, ENOSPC. */
-export function allocUnbound(machine: Machine, caller: Domain, dom: Domid, remoteDom: Domid): XenResult<Port> {
+export function allocUnbound(
+  machine: Machine,
+  caller: Domain,
+  dom: Domid,
+  remoteDom: Domid,
+): XenResult<Port> {
   const domain = findDomain(machine, caller, dom);
   if (domain === undefined) return refuse("ESRCH");
   if (domain !== caller && !caller.privileged) return refuse("EPERM");
@@ -27,7 +32,12 @@ export function allocUnbound(machine: Machine, caller: Domain, dom: Domid, remot
 }
 
 /** EVTCHNOP_bind_interdomain. ESRCH; EINVAL: no such port, or it waits for somebody else; ENOSPC. */
-export function bindInterdomain(machine: Machine, local: Domain, dom: Domid, remotePort: number): XenResult<Port> {
+export function bindInterdomain(
+  machine: Machine,
+  local: Domain,
+  dom: Domid,
+  remotePort: number,
+): XenResult<Port> {
   const remote = findDomain(machine, local, dom);
   if (remote === undefined) return refuse("ESRCH");
   const port = freePort(local.events);
@@ -121,7 +131,12 @@ export interface PortStatus {
 }
 
 /** EVTCHNOP_status. ESRCH, EPERM, EINVAL. */
-export function portStatus(machine: Machine, caller: Domain, dom: Domid, port: number): XenResult<PortStatus> {
+export function portStatus(
+  machine: Machine,
+  caller: Domain,
+  dom: Domid,
+  port: number,
+): XenResult<PortStatus> {
   const domain = findDomain(machine, caller, dom);
   if (domain === undefined) return refuse("ESRCH");
   if (!isValidPort(domain.events, port)) return refuse("EINVAL");
@@ -133,7 +148,12 @@ export function portStatus(machine: Machine, caller: Domain, dom: Domid, port: n
     case "unbound":
       return ok({ status: EVTCHNSTAT_unbound, vcpu, dom: channel.remote });
     case "interdomain":
-      return ok({ status: EVTCHNSTAT_interdomain, vcpu, dom: channel.remote.domid, port: channel.remotePort });
+      return ok({
+        status: EVTCHNSTAT_interdomain,
+        vcpu,
+        dom: channel.remote.domid,
+        port: channel.remotePort,
+      });
     case "virq":
       return ok({ status: EVTCHNSTAT_virq, vcpu, virq: channel.virq });
     case "ipi":

@@ -4,13 +4,7 @@
  */
 import { EVTCHN_2L_NR_CHANNELS } from "../../abi/event-channel.ts";
 import type { Domid } from "../../abi/types.ts";
-import {
-  NR_VIRQS,
-  VIRQ_DEBUG,
-  VIRQ_TIMER,
-  VIRQ_XENOPROF,
-  VIRQ_XENPMU,
-} from "../../abi/xen.ts";
+import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER, VIRQ_XENOPROF, VIRQ_XENPMU } from "../../abi/xen.ts";
 import type { Domain } from "../domain/domain.ts";
 
 /** A port in use; a closed one is undefined. `vcpu`: which one is told (`notify_vcpu_id`). */

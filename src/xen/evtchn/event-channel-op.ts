@@ -21,7 +21,12 @@ import { sendEvent, unmaskPort } from "./send.ts";
 const code = (result: XenResult): CallResult => (result.ok ? 0 : minus(result.errno));
 
 /** Writes the port that was made into the argument. */
-function answerPort(call: Call, result: XenResult<number>, view: DataView, field: { offset: number }): CallResult {
+function answerPort(
+  call: Call,
+  result: XenResult<number>,
+  view: DataView,
+  field: { offset: number },
+): CallResult {
   if (!result.ok) return minus(result.errno);
   view.setUint32(field.offset, result.value, true);
   return copyBack(call, 1, view) ? 0 : minus("EFAULT");

@@ -119,7 +119,9 @@ export function eventsNeedDelivery(machine: Machine, vcpu: Vcpu): boolean {
 export function isPending(machine: Machine, domain: Domain, port: number): boolean {
   const page = domain.sharedInfo;
   if (page === undefined) return domain.upcalls.pending.has(port);
-  const word = machine.engine.mem.u32[((page.address + SHARED_INFO_EVTCHN_PENDING) >>> 2) + (port >>> 5)] as number;
+  const word = machine.engine.mem.u32[
+    ((page.address + SHARED_INFO_EVTCHN_PENDING) >>> 2) + (port >>> 5)
+  ] as number;
   return (word & (1 << (port & 31))) !== 0;
 }
 

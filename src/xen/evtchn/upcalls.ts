@@ -33,7 +33,12 @@ export function notifyProgram(machine: Machine, domain: Domain, port: number): v
   if (domain.upcalls.handlers.has(port)) scheduleUpcalls(machine, domain);
 }
 
-export function setHandler(machine: Machine, domain: Domain, port: number, handler: (() => void) | undefined): void {
+export function setHandler(
+  machine: Machine,
+  domain: Domain,
+  port: number,
+  handler: (() => void) | undefined,
+): void {
   if (handler === undefined) {
     domain.upcalls.handlers.delete(port);
     return;

@@ -64,4 +64,5 @@ function perform(call: MulticallCall, number: number): CallResult {
   return HYPERCALL_TABLE[number]?.(call) ?? minus("ENOSYS");
 }
 
-const toU64 = (result: CallResult): bigint => (typeof result === "string" ? 0n : BigInt.asUintN(64, BigInt(result)));
+const toU64 = (result: CallResult): bigint =>
+  typeof result === "string" ? 0n : BigInt.asUintN(64, BigInt(result));

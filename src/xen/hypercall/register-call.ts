@@ -27,7 +27,14 @@ abstract class WordCall {
 
   get args(): Args {
     const w = this.wide;
-    this.made ??= [w[0] as bigint, w[1] as bigint, w[2] as bigint, w[3] as bigint, w[4] as bigint, w[5] as bigint];
+    this.made ??= [
+      w[0] as bigint,
+      w[1] as bigint,
+      w[2] as bigint,
+      w[3] as bigint,
+      w[4] as bigint,
+      w[5] as bigint,
+    ];
     return this.made;
   }
 

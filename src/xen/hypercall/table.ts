@@ -1,6 +1,8 @@
 /** `pv_hypercall_table`: handlers by number. What is missing answers -ENOSYS. */
 import { HYPERCALL, type HypercallName } from "../../abi/hypercall.ts";
 import { doConsoleIo } from "../console/console-io.ts";
+import { doVcpuOp } from "../domain/vcpu-op.ts";
+import { doVmAssist } from "../domain/vm-assist.ts";
 import { eventChannelOp } from "../evtchn/event-channel-op.ts";
 import { doGrantTableOp } from "../gnttab/grant-table-op.ts";
 import { doSetGdt, doUpdateDescriptor } from "../memory/descriptors.ts";
@@ -11,8 +13,6 @@ import { doUpdateVaMapping, doUpdateVaMappingOtherdomain } from "../memory/updat
 import { doPhysdevOp } from "../physdev/physdev-op.ts";
 import { doSchedOp, doSchedOpCompat } from "../sched/sched-op.ts";
 import { doSetTimerOp } from "../time/set-timer-op.ts";
-import { doVcpuOp } from "../domain/vcpu-op.ts";
-import { doVmAssist } from "../domain/vm-assist.ts";
 import { doCallbackOp, doNmiOp, doSetCallbacks } from "../traps/callback-op.ts";
 import { doGetDebugreg, doSetDebugreg } from "../traps/debug-registers.ts";
 import { doIret } from "../traps/iret.ts";

@@ -83,7 +83,7 @@ function other(call: Call, command: number): CallResult {
     case XENMEM_add_to_physmap:
     case XENMEM_add_to_physmap_batch:
     case XENMEM_remove_from_physmap:
-      return -ERRNO.EINVAL;
+      return -ERRNO.EACCES;
     case XENMEM_set_pod_target:
     case XENMEM_get_pod_target:
       return -ERRNO.EINVAL;

@@ -1,5 +1,11 @@
 /** physdev_op, as far as it concerns a domain without devices: IOPL. */
-import { PHYSDEVOP_eoi, PHYSDEVOP_irq_status_query, PHYSDEVOP_set_iobitmap, PHYSDEVOP_set_iopl, physdevSetIopl } from "../../abi/physdev.ts";
+import {
+  PHYSDEVOP_eoi,
+  PHYSDEVOP_irq_status_query,
+  PHYSDEVOP_set_iobitmap,
+  PHYSDEVOP_set_iopl,
+  physdevSetIopl,
+} from "../../abi/physdev.ts";
 import { argument, minus } from "../hypercall/argument.ts";
 import type { Handler } from "../hypercall/context.ts";
 

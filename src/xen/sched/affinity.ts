@@ -1,7 +1,8 @@
 /** Where a vCPU may run, and where it would like to. */
-import { RUNSTATE_runnable } from "../../abi/vcpu.ts";
+
 import type { XenResult } from "../../abi/errno.ts";
 import { done, refuse } from "../../abi/errno.ts";
+import { RUNSTATE_runnable } from "../../abi/vcpu.ts";
 import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { leavePcpu } from "./wake.ts";

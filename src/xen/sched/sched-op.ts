@@ -5,13 +5,13 @@ import { Domid } from "../../abi/types.ts";
 import { Nanos } from "../../lib/brand.ts";
 import { reportCrash } from "../domain/crash.ts";
 import { shutdownDomain, watchdogFired } from "../domain/shutdown.ts";
-import { eventsNeedDelivery, isPending } from "../evtchn/send.ts";
 import { isValidPort } from "../evtchn/channel.ts";
+import { eventsNeedDelivery, isPending } from "../evtchn/send.ts";
 import { argument, argumentAt, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult, Handler } from "../hypercall/context.ts";
 import { localNanos } from "../time/virtual-time.ts";
-import { blockVcpu, unblockVcpu } from "./wake.ts";
 import { yieldVcpu } from "./spin.ts";
+import { blockVcpu, unblockVcpu } from "./wake.ts";
 
 const MAX_POLL_PORTS = 128;
 const NANOS_PER_SECOND = 1_000_000_000;

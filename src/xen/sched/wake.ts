@@ -36,13 +36,21 @@ export function sleepVcpu(machine: Machine, vcpu: Vcpu): void {
   if (isRunnable(vcpu)) return;
   if (vcpu.queued) {
     machine.sched.dequeue(vcpu);
-    changeRunstate(vcpu, restingState(vcpu), machine.time.nanosOf(Math.max(localTicks(machine), vcpu.readyAt)));
+    changeRunstate(
+      vcpu,
+      restingState(vcpu),
+      machine.time.nanosOf(Math.max(localTicks(machine), vcpu.readyAt)),
+    );
   } else if (machine.current === vcpu) {
     endWindow(machine);
   } else if (vcpu.onCpu) {
     leavePcpu(machine, vcpu, restingState(vcpu));
   } else {
-    changeRunstate(vcpu, restingState(vcpu), machine.time.nanosOf(Math.max(localTicks(machine), vcpu.readyAt)));
+    changeRunstate(
+      vcpu,
+      restingState(vcpu),
+      machine.time.nanosOf(Math.max(localTicks(machine), vcpu.readyAt)),
+    );
   }
 }
 

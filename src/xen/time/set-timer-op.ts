@@ -1,6 +1,7 @@
 /** set_timer_op(timeout): the calling vCPU's single shot, absolute system time in ns. */
 import type { Handler } from "../hypercall/context.ts";
-import { setSingleshot, stopSingleshot } from "./vcpu-timers.ts";
+import { setSingleshot } from "./timer-virq.ts";
+import { stopSingleshot } from "./vcpu-timers.ts";
 import { localNanos } from "./virtual-time.ts";
 
 const FAR_FUTURE = 2 ** 50;

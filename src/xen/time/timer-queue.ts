@@ -107,7 +107,8 @@ export class TimerQueue {
     for (;;) {
       let child = 2 * i + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as QueuedTimer, heap[child] as QueuedTimer)) child++;
+      if (child + 1 < heap.length && before(heap[child + 1] as QueuedTimer, heap[child] as QueuedTimer))
+        child++;
       const other = heap[child] as QueuedTimer;
       if (!before(other, timer)) break;
       heap[i] = other;

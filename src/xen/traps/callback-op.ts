@@ -18,7 +18,12 @@ const TYPES: ReadonlySet<number> = new Set([
 function register(vcpu: Vcpu, type: number, flags: number, address: bigint): number {
   if (!isCanonical(address)) return minus("EINVAL");
   if (!TYPES.has(type)) return minus("ENOSYS");
-  vcpu.callbacks.set(type, Number(address & 0xffff_ffffn), Number(address >> 32n), flags & abi.CALLBACKF_mask_events);
+  vcpu.callbacks.set(
+    type,
+    Number(address & 0xffff_ffffn),
+    Number(address >> 32n),
+    flags & abi.CALLBACKF_mask_events,
+  );
   return 0;
 }
 
@@ -59,7 +64,12 @@ export const doNmiOp: Handler = (call) => {
     case abi.XENNMI_register_callback: {
       const arg = argument(call, 1, abi.xennmiCallback.size);
       if (arg === undefined) return minus("EFAULT");
-      return register(call.vcpu, abi.CALLBACKTYPE_nmi, 0, abi.xennmiCallback.field.handlerAddress.get(arg, 0));
+      return register(
+        call.vcpu,
+        abi.CALLBACKTYPE_nmi,
+        0,
+        abi.xennmiCallback.field.handlerAddress.get(arg, 0),
+      );
     }
     case abi.XENNMI_unregister_callback:
       call.vcpu.callbacks.set(abi.CALLBACKTYPE_nmi, 0, 0, 0);

@@ -62,7 +62,12 @@ export function cpuidLeaf(mhz: number, vcpuId: number, leaf: number, subleaf: nu
     case 0:
       return [MAX_BASIC, text("Genu"), text("ntel"), text("ineI")];
     case 1:
-      return [SIGNATURE, ((vcpuId & 0xff) << 24) | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16), FEATURES_1C, FEATURES_1D];
+      return [
+        SIGNATURE,
+        ((vcpuId & 0xff) << 24) | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16),
+        FEATURES_1C,
+        FEATURES_1D,
+      ];
     case 4:
       return cacheLeaf(subleaf);
     case 0x15: // TSC = crystal * numerator / denominator

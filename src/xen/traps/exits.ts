@@ -1,4 +1,6 @@
 /** What to do when the engine stops: a table by EXIT_*. */
+
+import { FLAT_KERNEL_CS, FLAT_KERNEL_SS } from "../../abi/arch-x86/xen.ts";
 import { CALLBACKTYPE_syscall } from "../../abi/callback.ts";
 import {
   EXIT_BUDGET,
@@ -21,7 +23,6 @@ import {
   X_LENGTH,
   X_VECTOR,
 } from "../../cpu/layout.ts";
-import { FLAT_KERNEL_CS, FLAT_KERNEL_SS } from "../../abi/arch-x86/xen.ts";
 import { bug } from "../../lib/absurd.ts";
 import { crashDomain } from "../domain/crash.ts";
 import type { Vcpu } from "../domain/domain.ts";
@@ -68,7 +69,11 @@ const HANDLERS: readonly (ExitHandler | undefined)[] = (() => {
   table[EXIT_PRIVILEGED] = done(emulatePrivileged);
   table[EXIT_STORE] = done((machine, vcpu) => {
     const frame = get32(machine, X_FRAME).toString(16);
-    crashDomain(machine, vcpu.domain, `a store to frame ${frame}, which is protected, and nobody who decides on it`);
+    crashDomain(
+      machine,
+      vcpu.domain,
+      `a store to frame ${frame}, which is protected, and nobody who decides on it`,
+    );
   });
   table[EXIT_FAR] = done(handleFar);
   table[EXIT_SEGMENT] = done(handleSegmentLoad);

@@ -35,7 +35,13 @@ export const injectGp = (machine: Machine, vcpu: Vcpu, errorCode: number): void 
 const PFEC_user_mode = 4;
 
 /** A page fault: CR2 goes to vcpu_info, and the U bit says what the guest thinks, not what ring 3 thinks. */
-export function injectPageFault(machine: Machine, vcpu: Vcpu, errorCode: number, vaLow: number, vaHigh: number): void {
+export function injectPageFault(
+  machine: Machine,
+  vcpu: Vcpu,
+  errorCode: number,
+  vaLow: number,
+  vaHigh: number,
+): void {
   const { u32 } = machine.engine.mem;
   const cr2 = (vcpu.infoAddress + vcpuInfo.field.archCr2.offset) >>> 2;
   if (vcpu.infoAddress !== 0) {

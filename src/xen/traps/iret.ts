@@ -42,7 +42,8 @@ export const doIret: Handler = ({ machine, vcpu, domain }) => {
     }
     toggleGuestMode(machine, vcpu);
   }
-  if ((domain.vmAssist & (1 << VMASST_TYPE_architectural_iopl)) !== 0) vcpu.iopl = (rflags & X86_EFLAGS_IOPL) >>> 12;
+  if ((domain.vmAssist & (1 << VMASST_TYPE_architectural_iopl)) !== 0)
+    vcpu.iopl = (rflags & X86_EFLAGS_IOPL) >>> 12;
   const { u32, u8 } = machine.engine.mem;
   copyField(u32, RAX, F_RAX);
   copyField(u32, RIP, F_RIP);
@@ -90,7 +91,8 @@ function readFrame(machine: Machine): boolean {
   const { u32 } = machine.engine.mem;
   const low = u32[(CPU + RSP) >>> 2] as number;
   const high = u32[(CPU + RSP + 4) >>> 2] as number;
-  if ((low & 4095) + FRAME_BYTES > 4096 || (low & 7) !== 0) return readGuestAt(machine, low, high, frameBytes);
+  if ((low & 4095) + FRAME_BYTES > 4096 || (low & 7) !== 0)
+    return readGuestAt(machine, low, high, frameBytes);
   const at = guestAddress(machine, low, high, false) >>> 2;
   if (at === 0) return false;
   for (let i = 0; i < FRAME_BYTES / 4; i++) frame[i] = u32[at + i] as number;

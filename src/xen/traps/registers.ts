@@ -2,7 +2,8 @@
 import { CPU } from "../../cpu/layout.ts";
 import type { Machine } from "../machine.ts";
 
-export const get32 = (machine: Machine, field: number): number => machine.engine.mem.u32[(CPU + field) >>> 2] as number;
+export const get32 = (machine: Machine, field: number): number =>
+  machine.engine.mem.u32[(CPU + field) >>> 2] as number;
 
 export function set32(machine: Machine, field: number, value: number): void {
   machine.engine.mem.u32[(CPU + field) >>> 2] = value;
@@ -11,7 +12,8 @@ export function set32(machine: Machine, field: number, value: number): void {
 export const getHigh = (machine: Machine, field: number): number =>
   machine.engine.mem.u32[(CPU + field + 4) >>> 2] as number;
 
-export const get64 = (machine: Machine, field: number): bigint => machine.engine.mem.u64[(CPU + field) >>> 3] as bigint;
+export const get64 = (machine: Machine, field: number): bigint =>
+  machine.engine.mem.u64[(CPU + field) >>> 3] as bigint;
 
 export function set64(machine: Machine, field: number, value: bigint): void {
   machine.engine.mem.u64[(CPU + field) >>> 3] = value;

@@ -1,5 +1,10 @@
 /** stack_switch and set_segment_base: what a kernel changes at every task switch. */
-import { SEGBASE_FS, SEGBASE_GS_KERNEL, SEGBASE_GS_USER, SEGBASE_GS_USER_SEL } from "../../abi/arch-x86/xen.ts";
+import {
+  SEGBASE_FS,
+  SEGBASE_GS_KERNEL,
+  SEGBASE_GS_USER,
+  SEGBASE_GS_USER_SEL,
+} from "../../abi/arch-x86/xen.ts";
 import { FS_BASE, GS_BASE, GS_BASE_OTHER } from "../../cpu/layout.ts";
 import { minus } from "../hypercall/argument.ts";
 import type { Call, Handler } from "../hypercall/context.ts";

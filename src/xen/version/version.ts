@@ -1,7 +1,7 @@
 /** Which Xen this is: the answers of xen_version and of `xl info`. */
 import type { XenVersion } from "../../abi/hypercall.ts";
 import * as abi from "../../abi/version.ts";
-import { copyBack, argument, copyOut, minus } from "../hypercall/argument.ts";
+import { argument, copyBack, copyOut, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult, Handler } from "../hypercall/context.ts";
 
 export const XEN_MAJOR = 4;
@@ -56,7 +56,8 @@ const COMMANDS: Readonly<Record<number, Handler>> = {
     }
     return answer(call, bytes);
   },
-  [abi.XENVER_capabilities]: (call) => answer(call, chars(XEN_VERSION.capabilities, abi.XENVER_CAPABILITIES_LEN)),
+  [abi.XENVER_capabilities]: (call) =>
+    answer(call, chars(XEN_VERSION.capabilities, abi.XENVER_CAPABILITIES_LEN)),
   [abi.XENVER_changeset]: (call) => answer(call, chars(XEN_VERSION.changeset, abi.XENVER_CHANGESET_LEN)),
   [abi.XENVER_platform_parameters]: (call) => {
     const bytes = new Uint8Array(8);

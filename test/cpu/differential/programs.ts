@@ -94,6 +94,9 @@ export function loadPrograms(): Program[] {
     image: number;
     result: number;
   }[];
-  const take = (n: number): Uint8Array => bytes.slice(at, (at += n));
+  const take = (n: number): Uint8Array => {
+    at += n;
+    return bytes.slice(at - n, at);
+  };
   return list.map((p) => ({ name: p.name, image: take(p.image), result: take(p.result) }));
 }

@@ -2,7 +2,7 @@
  * Instructions and operands for the comparison with a real processor. Everything follows from a seed.
  */
 import { createRandom, type Random } from "../differential/prng.ts";
-import { B_CODE, B_FCW, B_FSW, B_FTW, B_LENGTH, B_MEM, B_MXCSR, B_RAX, B_RFLAGS, B_ST, B_XMM, BOX_SIZE, STATUS } from "./box.ts";
+import { B_CODE, B_FCW, B_FDP, B_FIP, B_FOP, B_FSW, B_FTW, B_LENGTH, B_MEM, B_MXCSR, B_RAX, B_RFLAGS, B_ST, B_XMM, BOX_SIZE, STATUS } from "./box.ts";
 
 /** What the lanes of vector operands are filled with. */
 type Lanes = "single" | "double" | "integer";
@@ -21,7 +21,7 @@ export interface Row {
   readonly imm?: boolean;
   readonly lanes: Lanes;
   readonly kind: "sse" | "mmx" | "x87";
-  /** Memory operand of the x87 as number format. */
+  /** What a memory operand is, if not lanes. */
   readonly memory?: "single" | "double" | "extended" | "integer" | "bcd" | "env";
 }
 
@@ -97,7 +97,8 @@ export const sseRows: readonly Row[] = [
   ...vector("sse", "integer", "66", [0xc4], { imm: true }),
   ...vector("sse", "integer", "66", [0xc5], { ...REG, imm: true }),
   ...vector("sse", "integer", ",66", [0xc6], { imm: true }),
-  ...vector("sse", "integer", "", [0xae], { ...MEM, extension: 3 }),
+  ...[0, 1, 2, 3].flatMap((e) => vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env" })),
+  ...[0, 1].flatMap((e) => vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env", rexW: true })),
 ];
 
 export const mmxRows: readonly Row[] = [
@@ -188,8 +189,13 @@ export const x87Rows: readonly Row[] = [
   ...memories("m16int", 0xdf, [0, 2, 3, 5, 7], "integer"),
   ...memories("m80", 0xdb, [5, 7], "extended"),
   ...memories("bcd", 0xdf, [4, 6], "bcd"),
-  ...memories("control", 0xd9, [5, 6, 7], "env"),
-  ...memories("control", 0xdd, [6, 7], "env"),
+  ...memories("control", 0xd9, [4, 5, 6, 7], "env"),
+  ...memories("control", 0xdd, [4, 6, 7], "env"),
+  ...[...memories("66 control", 0xd9, [4, 6], "env"), ...memories("66 control", 0xdd, [4, 6], "env")].map((row) => ({
+    ...row,
+    prefix: [0x66],
+  })),
+  { ...X87, name: "fwait", opcode: [0x9b], forms: [] },
 ];
 
 /** Approximations: compared loosely. */
@@ -302,13 +308,18 @@ export function makeCase(row: Row, seed: number): Uint8Array {
   view.setUint16(B_FCW, fcw, true);
   const top = row.kind === "mmx" ? r.below(8) : r.below(8);
   let fsw = (top << 11) | (r.u32() & 0x4700);
-  fsw |= r.chance(0.5) ? 0 : r.u32() & fcw & 0x3f;
+  // a pending exception sometimes: #MF, or none where the instruction does not wait
+  fsw |= r.chance(0.5) ? 0 : r.u32() & (r.chance(0.1) ? 0x3f : fcw & 0x3f);
+  if (fsw & ~fcw & 0x3f) fsw |= 0x8080;
   view.setUint16(B_FSW, fsw, true);
   let tags = r.chance(0.3) ? 0 : r.u32() & 0xff;
   // mostly: operands are there, and there is room
   if (r.chance(0.85)) tags = (tags | (0x11f << top) | (0x11f >> (8 - top))) & 0xff & ~(1 << ((top + 7) & 7));
   if (r.chance(0.05)) tags = 0xff;
   box[B_FTW] = tags;
+  view.setUint16(B_FOP, r.u32() & 0x7ff, true);
+  view.setBigUint64(B_FIP, r.u64() & 0x7fffffffffffn, true);
+  view.setBigUint64(B_FDP, r.u64() & 0x7fffffffffffn, true);
   for (let i = 0; i < 8; i++) {
     const [se, sig] = row.kind === "mmx" && r.chance(0.7) ? [r.u32() & 0xffff, r.u64()] : extended(r);
     view.setBigUint64(B_ST + i * 16, sig, true);
@@ -342,7 +353,12 @@ export function makeCase(row: Row, seed: number): Uint8Array {
       break;
     default:
       fillLanes(view, B_MEM, 128, row.lanes, r);
-      if (row.name.startsWith("control d9/5")) view.setUint16(B_MEM, r.u32() & 0xffff, true);
+  }
+  if (row.memory === "env") {
+    // what FLDCW, FLDENV, FRSTOR, FXRSTOR, LDMXCSR read
+    for (let i = 0; i < 512; i += 8) view.setBigUint64(B_MEM + i, r.u64() & 0x7fffffffffffn, true);
+    view.setUint32(B_MEM + 24, r.chance(0.9) ? r.u32() & 0xffff : r.u32(), true);
+    if (r.chance(0.5)) view.setUint16(B_MEM, (r.u32() & 0xff40) | 0x37f, true);
   }
 
   // code
@@ -350,7 +366,8 @@ export function makeCase(row: Row, seed: number): Uint8Array {
   const usesGpr = row.kind === "mmx" ? [0x6e, 0x7e, 0xc4] : [0x2a, 0x6e, 0x7e, 0xc4];
   const second = row.opcode[1] ?? 0;
   if (row.kind === "x87") {
-    code.push(...row.opcode, form === "mem" ? ((row.extension ?? 0) << 3) | 7 : (row.modrm ?? 0));
+    code.push(...row.opcode);
+    if (form !== "none") code.push(form === "mem" ? ((row.extension ?? 0) << 3) | 7 : (row.modrm ?? 0));
   } else if (form === "none") {
     code.push(...row.opcode);
   } else {

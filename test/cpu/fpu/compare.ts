@@ -1,11 +1,11 @@
 /** How two boxes differ, in words. */
 import {
-  B_CODE, B_FCW, B_FSW, B_FTW, B_LENGTH, B_MEM, B_MXCSR, B_RAX, B_RFLAGS, B_ST, B_VECTOR, B_XMM, MEM_SIZE, STATUS,
+  B_CODE, B_FCW, B_FDP, B_FIP, B_FOP, B_FSW, B_FTW, B_LENGTH, B_MEM, B_MXCSR, B_RAX, B_RFLAGS, B_ST, B_VECTOR, B_XMM, MEM_SIZE, STATUS,
 } from "./box.ts";
 
 const hex = (v: bigint | number, digits = 0): string => v.toString(16).padStart(digits, "0");
 
-/** One line a difference: `where got wanted`. FOP, FIP, FDP are left out. */
+/** One line a difference: what we have, what the processor has. */
 export function differences(got: Uint8Array, wanted: Uint8Array): string[] {
   const a = new DataView(got.buffer, got.byteOffset);
   const b = new DataView(wanted.buffer, wanted.byteOffset);
@@ -19,6 +19,9 @@ export function differences(got: Uint8Array, wanted: Uint8Array): string[] {
   check("fcw", a.getUint16(B_FCW, true), b.getUint16(B_FCW, true));
   check("fsw", a.getUint16(B_FSW, true), b.getUint16(B_FSW, true));
   check("ftw", a.getUint8(B_FTW), b.getUint8(B_FTW));
+  check("fop", a.getUint16(B_FOP, true), b.getUint16(B_FOP, true));
+  check("fip", a.getBigUint64(B_FIP, true), b.getBigUint64(B_FIP, true));
+  check("fdp", a.getBigUint64(B_FDP, true), b.getBigUint64(B_FDP, true));
   check("mxcsr", a.getUint32(B_MXCSR, true), b.getUint32(B_MXCSR, true));
   const top = (b.getUint16(B_FSW, true) >> 11) & 7;
   for (let i = 0; i < 8; i++) {

@@ -4,7 +4,8 @@
  *   gcc -O1 -o recorder recorder.c; ./recorder CASES RESULTS
  *
  * A case and its result are one `struct box` each: the state before and after. `vector` comes back 0, or as the trap
- * that the instruction raised; the state is then that of the trap. Memory operands are [rdi] = `mem`.
+ * that the instruction raised; the state is then that of the trap. Memory operands
+ * are [rdi] = `mem`, at 0x50000; the code lies at 0x10000000.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -22,14 +23,14 @@ struct box {
 	uint64_t rax, rflags;
 	uint8_t pad[8];
 	uint8_t fx[416];
-	uint8_t mem[128];
+	uint8_t mem[512];
 };
 
 static struct box *now;
 static uint8_t *page;
 static sigjmp_buf back;
 static uint8_t image[512] __attribute__((aligned(64)));
-static uint8_t mem[4096] __attribute__((aligned(4096)));
+static uint8_t *mem;
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
@@ -48,7 +49,7 @@ static void run(void)
 	memcpy(page, now->code, now->length);
 	page[now->length] = 0xc3;
 	memcpy(image, now->fx, 416);
-	memcpy(mem, now->mem, 128);
+	memcpy(mem, now->mem, 512);
 	now->vector = 0;
 	if (!sigsetjmp(back, 1)) {
 		uint64_t rax = now->rax, rflags = now->rflags;
@@ -70,7 +71,7 @@ static void run(void)
 		now->rflags = rflags;
 	}
 	memcpy(now->fx, image, 416);
-	memcpy(now->mem, mem, 128);
+	memcpy(now->mem, mem, 512);
 	asm volatile("fninit");
 }
 
@@ -83,7 +84,11 @@ int main(int argc, char **argv)
 
 	if (!out)
 		return 1;
-	page = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	mem = mmap((void *)0x50000, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (page == MAP_FAILED || mem == MAP_FAILED)
+		return 1;
 	stack_t stack = { .ss_sp = malloc(1 << 18), .ss_size = 1 << 18 };
 	struct sigaction act = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	sigaltstack(&stack, NULL);

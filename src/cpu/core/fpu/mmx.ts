@@ -8,6 +8,8 @@ import { packedOp, shiftBy, shiftOpcode, shuffleWords } from "./packed";
 import { maskedStore } from "./masked";
 import { enterMmx, isMem, mm, mmxReady, setMm, TAGS } from "./state";
 
+const GPRS: usize = CPU + GPR;
+
 /** Address of the source, a register or `size` bytes of memory; 0: fault. */
 function source(rec: usize, size: u32): usize {
   if (isMem(rec)) return addrR(effectiveAddress(rec), size);
@@ -23,7 +25,7 @@ export function mmxExec(rec: usize): i32 {
   switch (op) {
     case 0x6e: { // MOVD, MOVQ mm, r/m
       const wide = load<u8>(rec, FP_REXW) != 0;
-      p = isMem(rec) ? addrR(effectiveAddress(rec), wide ? 8 : 4) : CPU + GPR + (rm << 3);
+      p = isMem(rec) ? addrR(effectiveAddress(rec), wide ? 8 : 4) : GPRS + (rm << 3);
       if (!p) return 0;
       setMm(reg, wide ? load<u64>(p) : load<u32>(p));
       return 1;
@@ -38,7 +40,7 @@ export function mmxExec(rec: usize): i32 {
         else store<u32>(p, <u32>v);
         doneW();
       } else {
-        store<u64>(CPU + GPR + (rm << 3), wide ? v : v & 0xffffffff);
+        store<u64>(GPRS + (rm << 3), wide ? v : v & 0xffffffff);
       }
       enterMmx();
       return 1;
@@ -105,18 +107,18 @@ export function mmxExec(rec: usize): i32 {
       store<u8>(TAGS, 0);
       return 1;
     case 0xc4: { // PINSRW
-      p = isMem(rec) ? addrR(effectiveAddress(rec), 2) : CPU + GPR + (rm << 3);
+      p = isMem(rec) ? addrR(effectiveAddress(rec), 2) : GPRS + (rm << 3);
       if (!p) return 0;
       const at: u64 = (load<u8>(rec, FP_IMM) & 3) << 4;
       setMm(reg, (load<u64>(mm(reg)) & ~(<u64>0xffff << at)) | (<u64>load<u16>(p) << at));
       return 1;
     }
     case 0xc5: // PEXTRW
-      store<u64>(CPU + GPR + (reg << 3), (load<u64>(mm(rm)) >> ((load<u8>(rec, FP_IMM) & 3) << 4)) & 0xffff);
+      store<u64>(GPRS + (reg << 3), (load<u64>(mm(rm)) >> ((load<u8>(rec, FP_IMM) & 3) << 4)) & 0xffff);
       enterMmx();
       return 1;
     case 0xd7: // PMOVMSKB
-      store<u64>(CPU + GPR + (reg << 3), i8x16.bitmask(v128.load64_zero(mm(rm))));
+      store<u64>(GPRS + (reg << 3), i8x16.bitmask(v128.load64_zero(mm(rm))));
       enterMmx();
       return 1;
     case 0xf7: // MASKMOVQ

@@ -21,6 +21,8 @@ const PD: u32 = 1;
 const SS: u32 = 2;
 const SD: u32 = 3;
 
+const GPRS: usize = CPU + GPR;
+
 // ── operands ──
 
 /** Address of the XMM register, or of `size` bytes of memory (any alignment); 0: fault. */
@@ -82,7 +84,7 @@ function store4(rec: usize, v: u32): i32 {
 
 // @ts-ignore: decorator
 @inline function gpr(n: u32): usize {
-  return CPU + GPR + (n << 3);
+  return GPRS + (n << 3);
 }
 
 // @ts-ignore: decorator

@@ -3,7 +3,7 @@
 
 import {
   addCore, compareCore, divCore, mulCore, pack80, packedSe, setA80, setB80, setResult, signal, sqrtCore, aExp, aSig, aSign, bExp,
-  bSig, divWide, divRemainder, setA, inexact, integer, toInteger, unsignal,
+  bSig, divWide, divRemainder, setA, inexact, integer, toInteger,
 } from "./soft";
 import { C0, C1, C2, C3, DE, FCW, IE, PE, ZE } from "./state";
 import {
@@ -86,13 +86,12 @@ export function arithmetic80(op: u32, aSe: u32, aSg: u64, bSe: u32, bSg: u64, wa
     invalid();
     return;
   }
-  if (ac == DENORMAL || bc == DENORMAL || wasDenormal) signal(DE);
   if (op == DIV && bz) {
     if (!ai) signal(ZE);
-    if (!(load<u16>(FCW) & ZE)) unsignal(DE);
     setResult80(s | 0x7fff, BIT63);
     return;
   }
+  if (ac == DENORMAL || bc == DENORMAL || wasDenormal) signal(DE);
   if (ai || bi) {
     if (op == MUL) setResult80(s | 0x7fff, BIT63);
     else if (op == DIV) setResult80(ai ? s | 0x7fff : s, ai ? BIT63 : 0);
@@ -249,7 +248,7 @@ export function extract80(se: u32, sig: u64): void {
 
 /**
  * FPREM (`nearest` false) and FPREM1. Answers C0 C1 C2 C3: quotient's bits 2, 0, 1 in C0, C1, C3; C2 says incomplete.
- * NO_QUOTIENT: a NaN, which leaves them alone.
+ * NO_QUOTIENT: none, C0 and C3 stay as they are.
  */
 export function remainder80(nearest: bool, aSe: u32, aSg: u64, bSe: u32, bSg: u64): u32 {
   const ac = classOf(aSe, aSg), bc = classOf(bSe, bSg);

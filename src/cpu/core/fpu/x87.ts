@@ -350,7 +350,9 @@ function partialRemainder(nearest: bool): void {
     const p = st(0), q = st(1);
     c = remainder80(nearest, load<u16>(p, 8), load<u64>(p), load<u16>(q, 8), load<u64>(q));
   }
-  if (!settle()) return;
+  const ok = settle();
+  store<u16>(FSW, load<u16>(FSW) & ~C2);
+  if (!ok) return;
   if (c != NO_QUOTIENT) setConditions(c);
   setSt(0, resSe, resSig);
 }

@@ -127,7 +127,7 @@ function parse(source: string, errors: SourceError[]): Statement[] {
         define(name);
         push({ kind: "label", name });
       }
-      if (!tokens.done) parseStatement(tokens, push, define);
+      if (!tokens.done) parseStatement(tokens, scope, push, define);
       tokens.end();
     });
   });
@@ -136,14 +136,15 @@ function parse(source: string, errors: SourceError[]): Statement[] {
 
 const qualify = (name: string, scope: string): string => (name.startsWith(".") ? scope + name : name);
 
-function parseStatement(tokens: Tokens, push: (action: Action) => void, define: (name: string) => void): void {
+function parseStatement(tokens: Tokens, scope: string, push: (action: Action) => void, define: (name: string) => void): void {
   const first = tokens.take();
   if (first.kind !== "word") throw new AsmError(`a line starts with a label, an instruction or a directive, not with ${show(first)}`);
   const next = tokens.peek();
   if (next?.kind === "word" && next.text === "equ") {
     tokens.take();
-    define(first.text);
-    return push({ kind: "equ", name: first.text, expr: parseExpr(tokens) });
+    const constant = qualify(first.text, scope);
+    define(constant);
+    return push({ kind: "equ", name: constant, expr: parseExpr(tokens) });
   }
   const word = first.text.toLowerCase();
   if (Object.hasOwn(DATA, word)) return push({ kind: "data", size: DATA[word] as Size, items: list(tokens, dataItem) });
@@ -246,7 +247,7 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
           return layout.reserve(action.expr.value(lookup) * BigInt(action.unit));
         case "data":
           for (const item of action.items)
-            layout.put(item instanceof Uint8Array ? spread(item, action.size) : immediate(dataValue(item.value(lookup), action.size), action.size));
+            layout.put(item instanceof Uint8Array ? spread(item, action.size) : immediate(dataValue(item.value(lookup), action.size), action.size, final));
           return;
         case "note":
           notes.push({ type: action.type, value: typeof action.value === "string" ? action.value : BigInt.asUintN(64, action.value.value(lookup)) });
@@ -257,7 +258,7 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
             statement.far = true;
           };
           const address = here + BigInt(action.prefixes.length);
-          layout.put([...action.prefixes, ...encode(action.mnemonic, action.operands, { address, lookup, far: statement.far, tooFar })]);
+          layout.put([...action.prefixes, ...encode(action.mnemonic, action.operands, { address, lookup, strict: final, far: statement.far, tooFar })]);
         }
       }
     });

@@ -11,6 +11,8 @@ export interface Site {
   /** Address of the instruction's first byte. */
   readonly address: bigint;
   readonly lookup: Lookup;
+  /** False while names may still have wrong values: constants that do not fit are cut, not refused. */
+  readonly strict: boolean;
   /** True once this jump was seen not to reach with 8 bits. */
   readonly far: boolean;
   /** Called when a short jump does not reach: the next pass takes the long form. */
@@ -310,15 +312,16 @@ function modRm(m: Memory, reg: number, site: Site, end: bigint): number[] {
 /** Addresses near the top of memory are small negative numbers to a sign-extended field. */
 function constantBytes({ expr, bytes, extended }: Constant, site: Site): number[] {
   const value = expr.value(site.lookup);
-  if (!extended) return immediate(value, bytes);
+  if (!extended) return immediate(value, bytes, site.strict);
   const signed = BigInt.asIntN(64, value);
-  if (!isSigned(signed, bytes * 8)) throw new AsmError(`${value} does not fit ${bytes * 8} bits, sign extended to 64`);
+  if (site.strict && !isSigned(signed, bytes * 8)) throw new AsmError(`${value} does not fit ${bytes * 8} bits, sign extended to 64`);
   return littleEndian(signed, bytes);
 }
 
 /** Signed or unsigned, whichever holds it. */
-export function immediate(value: bigint, bytes: number): number[] {
+export function immediate(value: bigint, bytes: number, strict: boolean): number[] {
   const bits = bytes * 8;
+  if (!strict) return littleEndian(value, bytes);
   if (value < -(1n << BigInt(bits - 1)) || value >= 1n << BigInt(bits)) throw new AsmError(`${value} does not fit ${bits} bits`);
   return littleEndian(value, bytes);
 }

@@ -14,9 +14,9 @@ export class AsmError extends Error {
 const WORD = /^[A-Za-z_.$][A-Za-z0-9_.$]*/;
 const NUMBER = /^(0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*)(?![A-Za-z0-9_])/;
 const PUNCT = /^(<<|>>|[[\](),:+\-*/%&|^~])/;
-const ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, "0": 0, "\\": 92, '"': 34, "'": 39, e: 27 };
+const ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, "0": 0, "\\": 92, '"': 34, "'": 39, e: 27 };
 
-/** `; …` is a comment. Numbers: 12, 0x1f, 0b101, 'c'; `_` may separate digits. Strings: "…" with \n \r \t \0 \e \\ \". */
+/** `; …` is a comment. Numbers: 12, 0x1f, 0b101, 'c'; `_` may separate digits. Strings: "…" with \n \r \t \b \0 \e \\ \". */
 export function lex(line: string): Token[] {
   const out: Token[] = [];
   let rest = line;

@@ -1,0 +1,113 @@
+/**
+ * xl create: a config becomes a domain. The config is read here, so that what is wrong with it needs no host; the host
+ * reads it again from the same text, and the kernel from the same directory.
+ */
+import { randomUUID } from "node:crypto";
+import { domainConfigJson, type ParsedDomain, parseDomainConfig } from "../../toolstack/config/parse.ts";
+import { XlError } from "../../toolstack/error.ts";
+import { defineCommand, type Invocation } from "../command.ts";
+import { readConfigFile } from "../config-file.ts";
+import type { HostClient } from "../connection.ts";
+import { withHost } from "../connection-use.ts";
+import { out, warn } from "../output.ts";
+import { hint } from "../report.ts";
+
+/** libxl's ERROR_INVAL as an exit status. */
+const EXIT_INVAL = 6;
+/** The command line makes no sense. */
+const EXIT_USAGE = 2;
+
+export const create = defineCommand({
+  name: "create",
+  usage: "<ConfigFile> [options] [vars]",
+  summary: "Create a domain from config file <filename>",
+  options: [
+    { short: "c", help: "Attach to the domain's console before it starts." },
+    { short: "d", help: "Print what was read from the config." },
+    { short: "e", help: "Nobody waits for the domain's end in the background." },
+    { short: "F", help: "Wait for the domain's end in the foreground." },
+    { short: "f", long: "defconfig", value: "FILE", help: "The config file." },
+    { short: "h", help: "This text." },
+    {
+      short: "n",
+      long: "dryrun",
+      help: "Print what was read from the config, and make nothing\n(the global -N does the same).",
+    },
+    { short: "p", help: "Leave the domain paused." },
+    { short: "q", long: "quiet", help: "Say less." },
+    { short: "V", long: "vncviewer", help: "Show the domain's VNC display." },
+    { short: "A", long: "vncviewer-autopass", help: "Hand the viewer the VNC password on its stdin." },
+    { short: "i", long: "ignore-global-affinity-masks", help: "Do not apply the affinity masks of xl.conf." },
+  ],
+  required: 0,
+  modifies: true,
+  canDryRun: true,
+  run,
+});
+
+async function run(invocation: Invocation): Promise<number> {
+  const { args, global, printHelp } = invocation;
+  const files = args.operands.filter((operand) => !operand.includes("="));
+  const settings = args.operands.filter((operand) => operand.includes("="));
+  const named = args.value("defconfig");
+  if (files.length > (named === undefined ? 1 : 0)) {
+    printHelp();
+    return EXIT_USAGE;
+  }
+  const source = named ?? files[0];
+  if (source === undefined) throw new XlError(EXIT_INVAL, ["Config file not specified and none in save file"]);
+
+  const text = readConfigFile(source);
+  if (!args.has("quiet")) warn(`Parsing config from ${source}`);
+  const uuid = randomUUID();
+  const parsed = parseDomainConfig({ text, source, overrides: settings, uuid: uuidToBytes(uuid) });
+  for (const line of parsed.warnings) warn(line);
+  if (args.has("dryrun") || global.dryRun) {
+    out(`${domainConfigJson(parsed.libxl)}\n`);
+    return 0;
+  }
+  if (args.has("d")) warn(domainConfigJson(parsed.libxl));
+
+  // What was printed above and what the host makes must be the same domain.
+  const overrides = parsed.libxl.c_info.uuid === uuid ? [...settings, `uuid="${uuid}"`] : settings;
+  return withHost((host) => createOn(host, invocation, parsed, { text, source, overrides }));
+}
+
+async function createOn(
+  host: HostClient,
+  { args, global }: Invocation,
+  { config }: ParsedDomain,
+  request: { readonly text: string; readonly source: string; readonly overrides: readonly string[] },
+): Promise<number> {
+  const toConsole = args.has("c");
+  const staysPaused = args.has("p");
+  const { domid } = await host.call(
+    "create",
+    { ...request, cwd: process.cwd(), paused: toConsole || staysPaused, verbosity: global.verbose },
+    warn,
+  );
+  if (toConsole) {
+    const { sitAtConsole } = await import("../console/relay.ts");
+    const attached = async (): Promise<void> => {
+      if (!staysPaused) await host.call("unpause", { domid });
+    };
+    const end = await sitAtConsole(host, domid, { attached });
+    if (end === undefined) {
+      warn("Unable to attach console");
+      await attached();
+    } else if (end.why === "ended") {
+      const { obituary } = await import("../obituary.ts");
+      const words = obituary(config.name, end.end);
+      if (words !== undefined) await hint(words);
+    }
+    return 0;
+  }
+  if (args.has("F")) {
+    const { watchInForeground } = await import("../foreground.ts");
+    return watchInForeground(host, domid, config);
+  }
+  return 0;
+}
+
+const uuidToBytes = (uuid: string): Uint8Array =>
+  Uint8Array.from(Buffer.from(uuid.replaceAll("-", ""), "hex"));

@@ -1,0 +1,114 @@
+/**
+ * Every command of xl 4.17, in the order of its help. One without `load` is not modelled yet: xl's own word for a command
+ * that is not there is what it answers, and a prefix means the same command as on the real machine.
+ */
+import type { Command } from "../command.ts";
+
+export interface CommandRow {
+  readonly name: string;
+  /** Loads the command alone: `xl list` reads no other. */
+  readonly load?: () => Promise<Command>;
+}
+
+export const XL_COMMANDS: readonly CommandRow[] = [
+  { name: "create", load: async () => (await import("./create.ts")).create },
+  { name: "config-update" },
+  { name: "list", load: async () => (await import("./list.ts")).list },
+  { name: "destroy", load: async () => (await import("./destroy.ts")).destroy },
+  { name: "shutdown" },
+  { name: "reboot" },
+  { name: "pci-attach" },
+  { name: "pci-detach" },
+  { name: "pci-list" },
+  { name: "pci-assignable-add" },
+  { name: "pci-assignable-remove" },
+  { name: "pci-assignable-list" },
+  { name: "pause", load: async () => (await import("./pause.ts")).pause },
+  { name: "unpause", load: async () => (await import("./unpause.ts")).unpause },
+  { name: "console", load: async () => (await import("./console.ts")).consoleCommand },
+  { name: "vncviewer" },
+  { name: "save" },
+  { name: "migrate" },
+  { name: "restore" },
+  { name: "migrate-receive" },
+  { name: "dump-core" },
+  { name: "cd-insert" },
+  { name: "cd-eject" },
+  { name: "mem-max" },
+  { name: "mem-set" },
+  { name: "button-press" },
+  { name: "vcpu-list" },
+  { name: "vcpu-pin" },
+  { name: "vcpu-set" },
+  { name: "vm-list" },
+  { name: "info", load: async () => (await import("./info.ts")).info },
+  { name: "sharing" },
+  { name: "sched-credit" },
+  { name: "sched-credit2" },
+  { name: "sched-rtds" },
+  { name: "domid", load: async () => (await import("./domid.ts")).domid },
+  { name: "domname", load: async () => (await import("./domname.ts")).domname },
+  { name: "rename" },
+  { name: "trigger" },
+  { name: "sysrq" },
+  { name: "debug-keys" },
+  { name: "set-parameters" },
+  { name: "dmesg", load: async () => (await import("./dmesg.ts")).dmesg },
+  { name: "top" },
+  { name: "network-attach" },
+  { name: "network-list" },
+  { name: "network-detach" },
+  { name: "channel-list" },
+  { name: "block-attach" },
+  { name: "block-list" },
+  { name: "block-detach" },
+  { name: "vtpm-attach" },
+  { name: "vtpm-list" },
+  { name: "vtpm-detach" },
+  { name: "vkb-attach" },
+  { name: "vkb-list" },
+  { name: "vkb-detach" },
+  { name: "vdispl-attach" },
+  { name: "vdispl-list" },
+  { name: "vdispl-detach" },
+  { name: "vsnd-attach" },
+  { name: "vsnd-list" },
+  { name: "vsnd-detach" },
+  { name: "uptime" },
+  { name: "claims" },
+  { name: "cpupool-create" },
+  { name: "cpupool-list" },
+  { name: "cpupool-destroy" },
+  { name: "cpupool-rename" },
+  { name: "cpupool-cpu-add" },
+  { name: "cpupool-cpu-remove" },
+  { name: "cpupool-migrate" },
+  { name: "cpupool-numa-split" },
+  { name: "getenforce" },
+  { name: "setenforce" },
+  { name: "loadpolicy" },
+  { name: "remus" },
+  { name: "devd" },
+  { name: "psr-hwinfo" },
+  { name: "psr-cmt-attach" },
+  { name: "psr-cmt-detach" },
+  { name: "psr-cmt-show" },
+  { name: "psr-cat-set" },
+  { name: "psr-cat-show" },
+  { name: "psr-mba-set" },
+  { name: "psr-mba-show" },
+  { name: "usbctrl-attach" },
+  { name: "usbctrl-detach" },
+  { name: "usbdev-attach" },
+  { name: "usbdev-detach" },
+  { name: "usb-list" },
+  { name: "qemu-monitor-command" },
+];
+
+/** The command of that name, or the only one whose name begins so. */
+export function findCommand(name: string, rows: readonly CommandRow[]): CommandRow | undefined {
+  const exact = rows.find((row) => row.name === name);
+  if (exact !== undefined) return exact;
+  const candidates = rows.filter((row) => row.name.startsWith(name));
+  return candidates.length === 1 ? candidates[0] : undefined;
+}

@@ -1,0 +1,18 @@
+/** The C library's words for what a system call answered. */
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "Permission denied",
+  EIO: "Input/output error",
+  EISDIR: "Is a directory",
+  ELOOP: "Too many levels of symbolic links",
+  EMFILE: "Too many open files",
+  ENAMETOOLONG: "File name too long",
+  ENOENT: "No such file or directory",
+  ENOTDIR: "Not a directory",
+  ENXIO: "No such device or address",
+  EPERM: "Operation not permitted",
+};
+
+export function strerror(error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return WORDS[code] ?? message;
+}
