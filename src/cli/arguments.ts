@@ -47,7 +47,8 @@ export async function parseArguments(
 const longOf = ({ long, short = "" }: OptionSpec): string =>
   long ?? `${short === short.toLowerCase() ? "small" : "capital"}-${short.toLowerCase()}`;
 
-const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+const camelCase = (name: string): string =>
+  name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 function toArguments(operands: readonly string[], values: Readonly<Record<string, unknown>>): Arguments {
   return {

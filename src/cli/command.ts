@@ -26,6 +26,8 @@ export interface Invocation {
   /** "xl" or "xm": the name the user typed. */
   readonly program: string;
   readonly global: GlobalOptions;
+  /** What followed the command's name, as typed. */
+  readonly argv: readonly string[];
   readonly args: Arguments;
   /** The command's own help, for a command that finds its arguments wrong. */
   readonly printHelp: () => void;

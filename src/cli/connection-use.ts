@@ -1,5 +1,7 @@
-/** A connection for as long as a command needs one. */
+/** A connection for as long as a command needs one, and the views of it that commands share. */
+import { XlError } from "../toolstack/error.ts";
 import { connectHost, type HostClient } from "./connection.ts";
+import type { ConsoleHost } from "./console/sitting.ts";
 
 /** Connects, starting a host where none runs; closes whatever happens. */
 export async function withHost<T>(use: (host: HostClient) => Promise<T>): Promise<T> {
@@ -11,3 +13,13 @@ export async function withHost<T>(use: (host: HostClient) => Promise<T>): Promis
     host.close();
   }
 }
+
+/** The connection as a sitting at a console wants it. A domain that is gone by then was destroyed. */
+export const consoleHost = (host: HostClient): ConsoleHost => ({
+  attachConsole: (...request) => host.attachConsole(...request),
+  waitForEnd: (domid) =>
+    host.call("waitForEnd", { domid }).catch((error: unknown) => {
+      if (error instanceof XlError) return { how: "destroyed" } as const;
+      throw error;
+    }),
+});

@@ -3,7 +3,8 @@ import { XlError } from "../toolstack/error.ts";
 import type { HostClient } from "./connection.ts";
 
 /** Ids are 32 bits wide; digits beyond them wrap, as C's conversion does. */
-const parseDomid = (digits: string): number => Number(BigInt.asUintN(32, BigInt(digits === "" ? "0" : digits)));
+const parseDomid = (digits: string): number =>
+  Number(BigInt.asUintN(32, BigInt(digits === "" ? "0" : digits)));
 
 /** Nothing but digits (or nothing) is an id, and is not looked up; all else is a name. */
 export const isDomid = (domain: string): boolean => /^[0-9]*$/.test(domain);

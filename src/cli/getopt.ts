@@ -19,6 +19,9 @@ export interface ScannedOption {
 
 const HELP: OptionSpec = { short: "h", long: "help" };
 
+/** A command may have a line about `-h` in its table; it means the same. */
+const isHelp = ({ short }: OptionSpec): boolean => short === HELP.short;
+
 /** How getopt_long tells of a long option that it cannot place. */
 const NO_LETTER = "\0";
 
@@ -44,7 +47,7 @@ export function scan(argv: readonly string[], specs: readonly OptionSpec[]): Sca
       const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
       const spec = findLong(name, known);
       if (spec === undefined) return unsupported(NO_LETTER);
-      if (spec === HELP) return { ok: false, why: "help" };
+      if (isHelp(spec)) return { ok: false, why: "help" };
       let value = equals < 0 ? undefined : word.slice(equals + 1);
       if (spec.value === undefined && value !== undefined) return unsupported(spec.short ?? NO_LETTER);
       if (spec.value !== undefined && value === undefined) {
@@ -60,7 +63,7 @@ export function scan(argv: readonly string[], specs: readonly OptionSpec[]): Sca
       const letter = word.charAt(at);
       const spec = known.find(({ short }) => short === letter);
       if (spec === undefined) return unsupported(letter);
-      if (spec === HELP) return { ok: false, why: "help" };
+      if (isHelp(spec)) return { ok: false, why: "help" };
       if (spec.value === undefined) {
         options.push({ spec, value: undefined });
         continue;

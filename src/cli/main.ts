@@ -82,12 +82,12 @@ async function runCommand(
     printHelp();
     return USAGE;
   }
-  return command.run({ program, global, args: parsed.args, printHelp });
+  return command.run({ program, global, argv, args: parsed.args, printHelp });
 }
 
 async function help(program: string, name: string | undefined): Promise<number> {
   const { commandHelp, fullHelp } = await import("./help.ts");
-  if (name === undefined) {
+  if (name === undefined || name === "help") {
     out(await fullHelp(program, XL_COMMANDS));
     return 0;
   }

@@ -1,8 +1,8 @@
 /** xl console: the guest's console on this terminal, until Ctrl-] or the guest's end. */
 import { XlError } from "../../toolstack/error.ts";
 import { defineCommand } from "../command.ts";
-import { withHost } from "../connection-use.ts";
-import { sitAtConsole } from "../console/relay.ts";
+import { consoleHost, withHost } from "../connection-use.ts";
+import { sitAtConsole } from "../console/sitting.ts";
 import { findDomain } from "../find-domain.ts";
 
 const TYPES: ReadonlySet<string> = new Set(["pv", "serial", "vuart"]);
@@ -33,7 +33,7 @@ export const consoleCommand = defineCommand({
       if (Number.parseInt(args.value("n") ?? "0", 10) > 0) {
         throw new XlError(ENOENT, ["xenconsole: Could not read tty from store: No such file or directory"]);
       }
-      const end = await sitAtConsole(host, domid);
+      const end = await sitAtConsole(consoleHost(host), domid);
       if (end === undefined) {
         throw new XlError(1, [
           `libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=${domid}`,

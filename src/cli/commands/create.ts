@@ -8,7 +8,7 @@ import { XlError } from "../../toolstack/error.ts";
 import { defineCommand, type Invocation } from "../command.ts";
 import { readConfigFile } from "../config-file.ts";
 import type { HostClient } from "../connection.ts";
-import { withHost } from "../connection-use.ts";
+import { consoleHost, withHost } from "../connection-use.ts";
 import { out, warn } from "../output.ts";
 import { hint } from "../report.ts";
 
@@ -47,15 +47,14 @@ export const create = defineCommand({
 
 async function run(invocation: Invocation): Promise<number> {
   const { args, global, printHelp } = invocation;
-  const files = args.operands.filter((operand) => !operand.includes("="));
   const settings = args.operands.filter((operand) => operand.includes("="));
-  const named = args.value("defconfig");
-  if (files.length > (named === undefined ? 1 : 0)) {
+  const { source, surplus } = chooseFile(invocation);
+  if (surplus) {
     printHelp();
     return EXIT_USAGE;
   }
-  const source = named ?? files[0];
-  if (source === undefined) throw new XlError(EXIT_INVAL, ["Config file not specified and none in save file"]);
+  if (source === undefined)
+    throw new XlError(EXIT_INVAL, ["Config file not specified and none in save file"]);
 
   const text = readConfigFile(source);
   if (!args.has("quiet")) warn(`Parsing config from ${source}`);
@@ -73,6 +72,19 @@ async function run(invocation: Invocation): Promise<number> {
   return withHost((host) => createOn(host, invocation, parsed, { text, source, overrides }));
 }
 
+/** A word that comes first and is no option or setting is the file; `-f` outdoes it, and any further word is one too many. */
+function chooseFile({ argv, args }: Invocation): {
+  readonly source: string | undefined;
+  readonly surplus: boolean;
+} {
+  const files = args.operands.filter((operand) => !operand.includes("="));
+  const first = argv[0] !== undefined && argv[0] === files[0] ? argv[0] : undefined;
+  const further = first === undefined ? files : files.slice(1);
+  const named = args.value("defconfig") ?? first;
+  if (named !== undefined) return { source: named, surplus: further.length > 0 };
+  return { source: further[0], surplus: further.length > 1 };
+}
+
 async function createOn(
   host: HostClient,
   { args, global }: Invocation,
@@ -87,11 +99,11 @@ async function createOn(
     warn,
   );
   if (toConsole) {
-    const { sitAtConsole } = await import("../console/relay.ts");
+    const { sitAtConsole } = await import("../console/sitting.ts");
     const attached = async (): Promise<void> => {
       if (!staysPaused) await host.call("unpause", { domid });
     };
-    const end = await sitAtConsole(host, domid, { attached });
+    const end = await sitAtConsole(consoleHost(host), domid, { attached });
     if (end === undefined) {
       warn("Unable to attach console");
       await attached();

@@ -17,9 +17,7 @@ export const domid = defineCommand({
       const name = args.operands[0] ?? "";
       const found = await host.call("domidOf", { name });
       if (found === null) {
-        throw new XlError(1, [
-          `Can't get domid of domain name '${name}', maybe this domain does not exist.`,
-        ]);
+        throw new XlError(1, [`Can't get domid of domain name '${name}', maybe this domain does not exist.`]);
       }
       out(`${found}\n`);
       return 0;

@@ -24,10 +24,10 @@ export class Terminal {
   open(events: TerminalEvents): void {
     const { stdin } = process;
     const onData = (chunk: Buffer): void => {
-      const escape = this.interactive ? chunk.indexOf(ESCAPE) : -1;
-      const keys = escape < 0 ? chunk : chunk.subarray(0, escape);
+      const escapeAt = this.interactive ? chunk.indexOf(ESCAPE) : -1;
+      const keys = escapeAt < 0 ? chunk : chunk.subarray(0, escapeAt);
       if (keys.length > 0) events.keys(keys);
-      if (escape >= 0) events.leave();
+      if (escapeAt >= 0) events.leave();
     };
     // The end of a pipe ends nothing: the guest goes on, and so does its console.
     const onError = (): void => {};

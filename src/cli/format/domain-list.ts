@@ -14,7 +14,9 @@ const PAGES_PER_MIB = 256;
 const REASONS = "-rscwS";
 
 export function domainTable(domains: readonly ListedDomain[], columns: ListColumns): string {
-  return [header(columns), ...domains.map((domain) => row(domain, columns))].map((line) => `${line}\n`).join("");
+  return [header(columns), ...domains.map((domain) => row(domain, columns))]
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 function header({ verbose, context, cpupool, numa }: ListColumns): string {

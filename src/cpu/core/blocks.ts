@@ -194,6 +194,9 @@ export function dropCode(slot: u32, from: u32, to: u32): void {
       unchain(b);
       const count: u32 = load<u16>(b, H_COUNT);
       for (let i: u32 = 0; i < count; i++) store<u16>(b + HEADER + i * RECORD_SIZE, LOOKUP, R_OP);
+      // whoever enters it enters at its start (NOPs before the first record have none of their own)
+      store<u16>(b + HEADER, load<u16>(b, H_FROM), R_OFF);
+      store<u8>(b + HEADER, 0, R_INDEX);
     } else {
       left |= granules(load<u16>(b, H_FROM), load<u16>(b, H_TO));
       link = b + H_SLOT;

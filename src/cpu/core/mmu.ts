@@ -253,6 +253,13 @@ export function slowW(va: u64, size: u32): u32 {
   return BOUNCE_W;
 }
 
+/** Would a store fault? (Nothing is said of protected frames.) */
+export function canWrite(va: u64, size: u32): bool {
+  if (!walk(va, ACCESS_WRITE)) return false;
+  const last = va + (size - 1);
+  return ((va ^ last) & ~0xfff) == 0 || walk(last & ~0xfff, ACCESS_WRITE);
+}
+
 /** After a store through an address that addrW answered. */
 export function doneW(): void {
   if (!pending) return;

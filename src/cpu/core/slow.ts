@@ -15,7 +15,7 @@ import {
   setExplicit, setResult, shiftOf, top, TF,
 } from "./flags";
 import { fpuExec } from "./fpu/fpu";
-import { addrR, addrW, DB, DE, doneW, ea, GP, isCanonical, raise, recordRip, UD } from "./mmu";
+import { addrR, addrW, canWrite, DB, DE, doneW, ea, GP, isCanonical, raise, recordRip, UD } from "./mmu";
 import { divS, divU, divided, high, mulS, mulU } from "./muldiv";
 import * as op from "./ops";
 import {
@@ -506,8 +506,15 @@ function enter(rec: u32): i32 {
   const level = (load<u32>(rec, R_IMM) >> 16) & 31;
   const sp = load<u64>(CPU + RSP);
   const bp = load<u64>(CPU + RBP);
-  // pushes go downwards: RBP, then level - 1 words that stand below RBP, then the new frame's address
+  // pushes go downwards: RBP, then level - 1 words that stand below RBP, then the new frame's address; in that order
+  // they fault, and at last the new stack pointer must be writable
   const words: u32 = level ? level + 1 : 1;
+  if (!canWrite(sp - bytes, bytes)) return 0;
+  for (let i: u32 = 1; i < level; i++) {
+    if (!addrR(bp - bytes * i, bytes) || !canWrite(sp - bytes * (i + 1), bytes)) return 0;
+  }
+  if (level && !canWrite(sp - bytes * words, bytes)) return 0;
+  if (!canWrite(sp - bytes * words - allocate, bytes)) return 0;
   let outer: u32 = 0;
   if (level > 1) {
     outer = addrR(bp - bytes * (level - 1), bytes * (level - 1));

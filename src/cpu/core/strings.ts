@@ -6,7 +6,7 @@ import { setSub } from "./flags";
 import { addrR, addrW, doneW } from "./mmu";
 import { S_CMPS, S_LODS, S_MOVS, S_SCAS, S_STOS, STR_A32, STR_NE, STR_REP } from "./ops";
 import { R_B, R_C, R_INDEX, R_LENGTH, R_MISC, R_OFF } from "./record";
-import { LEFT, PAGE_VA, TLB, TLB_W, SLOTS } from "./state";
+import { F_A, F_B, F_C, F_KIND, LEFT, PAGE_VA, TLB, TLB_W, SLOTS } from "./state";
 
 // @ts-ignore: decorator
 @inline function pointer(at: u32, a32: bool): u64 {
@@ -77,6 +77,9 @@ export function stringOp(what: u32, rec: u32): i32 {
   let done: u64 = 0;
   let stopped = n == 0;
   const conditional = what == S_SCAS || what == S_CMPS;
+  // until the instruction is through, its flags are those it began with
+  const fa = load<u64>(F_A), fb = load<u64>(F_B), fc = load<u64>(F_C);
+  const kind = load<u32>(F_KIND);
   while (n != 0 && done < <u64>available) {
     let k: u64 = 0;
     if (!down && !conditional) {
@@ -87,6 +90,14 @@ export function stringOp(what: u32, rec: u32): i32 {
     if (k == 0) {
       if (!once(what, size, a32, base, step)) {
         store<i32>(LEFT, load<i32>(LEFT) - <i32>done);
+        if (conditional) restoreFlags(fa, fb, fc, kind);
+        if (a32 && done == 0) {
+          setPointer(CPU + RCX, true, n);
+          if (!conditional) {
+            setPointer(CPU + RDI, true, load<u64>(CPU + RDI));
+            if (what == S_MOVS) setPointer(CPU + RSI, true, load<u64>(CPU + RSI));
+          }
+        }
         return 0;
       }
       k = 1;
@@ -100,10 +111,18 @@ export function stringOp(what: u32, rec: u32): i32 {
     }
   }
   if (n == 0) stopped = true;
+  if (conditional && !stopped) restoreFlags(fa, fb, fc, kind);
   const next: u32 = load<u16>(rec, R_OFF) + (stopped ? <u32>load<u8>(rec, R_LENGTH) : 0);
   store<u64>(CPU + RIP, load<u64>(PAGE_VA) + next);
   store<i32>(LEFT, load<i32>(LEFT) - index - (done ? <i32>done : 1));
   return 4;
+}
+
+function restoreFlags(a: u64, b: u64, c: u64, kind: u32): void {
+  store<u64>(F_A, a);
+  store<u64>(F_B, b);
+  store<u64>(F_C, c);
+  store<u32>(F_KIND, kind);
 }
 
 let lastEqual: bool = false;
@@ -154,12 +173,13 @@ function once(what: u32, size: u32, a32: bool, base: u64, step: i64): bool {
       break;
     }
     default: {
-      const p = addrR(si + base, bytes);
-      if (!p) return false;
-      const a = loadN(p, size);
+      // processors touch the target first
       const q = addrR(di, bytes);
       if (!q) return false;
       const b = loadN(q, size);
+      const p = addrR(si + base, bytes);
+      if (!p) return false;
+      const a = loadN(p, size);
       compareN(size, a, b);
       lastEqual = a == b;
       setPointer(CPU + RSI, a32, si + step);

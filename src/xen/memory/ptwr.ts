@@ -11,9 +11,8 @@ import { warn } from "./warn.ts";
 
 /**
  * A store of `size` bytes of `value` at byte `offset` of frame `mfn`, which the page tables let him only read. `commit`:
- * the store as it is to happen, same size and place (Xen's bits are in it where it reaches them; where it does not,
- * the rest of the entry has been mended already). "refused": it is none of his L1 tables, or the entry is not allowed; he
- * gets his page fault.
+ * the store as it is to happen, same size and place (Xen's bits are in it where it reaches them; the rest of the entry has
+ * them already). "refused": it is none of his L1 tables, or the entry is not allowed; he gets his page fault.
  *
  * The references are exchanged here: the caller must carry the store out.
  */
@@ -60,11 +59,14 @@ export function emulatePtWrite(
     low = adjustL1Low(low, high);
     high = newHigh;
   }
-  // Bytes of the entry that the store does not reach may have changed too (bit 52).
-  view.setUint32(entry, low, true);
-  view.setUint32(entry + 4, high, true);
-  engine.mem.noteWrite(mfn, offset & ~7, 8);
   putPageFromL1e(machine, oldLow, oldHigh);
   const adjusted = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  // What the store does not reach may have changed too (bit 52). What it reaches stays as it is for the instruction, which
+  // may want to see it (xchg).
+  const rest = (adjusted & ~(mask << shift)) | (old & (mask << shift));
+  if (rest !== old) {
+    view.setBigUint64(entry, rest, true);
+    engine.mem.noteWrite(mfn, offset & ~7, 8);
+  }
   return { commit: (adjusted >> shift) & mask };
 }

@@ -87,9 +87,18 @@ export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: numbe
   put(`${home}/console/type`, "xenconsoled");
   must(gate.domctl.unpause(domid));
 
+  // Asking costs dom0 time: only when xenstored has said that somebody ended.
+  let ended = false;
+  let code: number | undefined;
+  xs.watch("@releaseDomain", () => {
+    ended = true;
+  });
   const shutdown = (): number | undefined => {
+    if (!ended) return code;
+    ended = false;
     const info = gate.domctl.getInfo(domid);
-    return info.ok && info.value.shutdown ? info.value.shutdownCode : undefined;
+    if (info.ok && info.value.shutdown) code = info.value.shutdownCode;
+    return code;
   };
   return {
     xen,

@@ -81,9 +81,15 @@ function carryOut(t: TestMachine, g: Guest, peer: Guest, s: Step, held: { unmap(
       g.call(doMmuUpdate, g.va(ARGS), 1, 0, DOMID_SELF);
       break;
     }
-    case "store":
-      emulatePtWrite(t.machine, g.vcpu, g.l1s[0] as number, s.slot * 8, s.size, (mfn(s.pfn) << 12n) | BigInt(s.flags));
+    case "store": {
+      const table = g.l1s[0] as number;
+      const value = (mfn(s.pfn) << 12n) | BigInt(s.flags);
+      const result = emulatePtWrite(t.machine, g.vcpu, table, s.slot * 8, s.size, value);
+      if (result === "refused") break;
+      const at = t.engine.mem.writeAddress(table) + s.slot * 8;
+      for (let i = 0; i < s.size; i++) t.engine.mem.u8[at + i] = Number((result.commit >> BigInt(i * 8)) & 0xffn);
       break;
+    }
     case "pin":
       put(t, g, [MMUEXT_PIN_L1_TABLE + s.level, mfn(s.pfn), 0]);
       g.call(doMmuextOp, g.va(ARGS), 1, 0, DOMID_SELF);

@@ -1,14 +1,23 @@
 import { expect, test } from "vitest";
 import { emulatePtWrite } from "../../../src/xen/memory/ptwr.ts";
-import { counts, type Guest, makeGuest, makeMachine } from "../test-machine.ts";
+import { counts, type Guest, makeGuest, makeMachine, type TestMachine } from "../test-machine.ts";
 
 const pte = (g: Guest, pfn: number, flags: bigint): bigint => (BigInt(g.mfns[pfn] as number) << 12n) | flags;
+
+/** A store, carried out as the engine does. */
+function store(t: TestMachine, g: Guest, mfn: number, offset: number, size: number, value: bigint) {
+  const result = emulatePtWrite(t.machine, g.vcpu, mfn, offset, size, value);
+  if (result === "refused") return result;
+  const at = t.engine.mem.writeAddress(mfn) + offset;
+  for (let i = 0; i < size; i++) t.engine.mem.u8[at + i] = Number((result.commit >> BigInt(i * 8)) & 0xffn);
+  return result;
+}
 
 test("a store of a whole entry is checked and gets Xen's bits", () => {
   const t = makeMachine();
   const g = makeGuest(t, 1);
   const offset = 20 * 8;
-  const result = emulatePtWrite(t.machine, g.vcpu, g.l1s[0] as number, offset, 8, pte(g, 21, 3n));
+  const result = store(t, g, g.l1s[0] as number, offset, 8, pte(g, 21, 3n));
   expect(result).toEqual({ commit: pte(g, 21, 7n) | (1n << 52n) });
   expect(g.entry(20)).toBe(pte(g, 21, 7n) | (1n << 52n));
   expect(counts(t.machine, g.mfns[20] as number).count).toBe(1);
@@ -20,14 +29,22 @@ test("a byte of an entry: the rest of it counts too", () => {
   const g = makeGuest(t, 1);
   const l1 = g.l1s[0] as number;
   // Clears P: the frame is no longer mapped.
-  expect(emulatePtWrite(t.machine, g.vcpu, l1, 20 * 8, 1, 0n)).toEqual({ commit: 0n });
+  expect(store(t, g, l1, 20 * 8, 1, 0n)).toEqual({ commit: 0n });
   expect(counts(t.machine, g.mfns[20] as number)).toMatchObject({ count: 1, typeCount: 0 });
   // And back, read-only, which puts bit 52 where the byte does not reach.
-  expect(emulatePtWrite(t.machine, g.vcpu, l1, 20 * 8, 1, 0x01n)).toEqual({ commit: 0x05n });
+  expect(store(t, g, l1, 20 * 8, 1, 0x01n)).toEqual({ commit: 0x05n });
   expect(g.entry(20)).toBe(pte(g, 20, 5n) | (1n << 52n));
   // Upper half: NX.
-  expect(emulatePtWrite(t.machine, g.vcpu, l1, 20 * 8 + 4, 4, 0x8010_0000n)).toEqual({ commit: 0x8010_0000n });
+  expect(store(t, g, l1, 20 * 8 + 4, 4, 0x8010_0000n)).toEqual({ commit: 0x8010_0000n });
   expect(g.entry(20) >> 63n).toBe(1n);
+});
+
+test("until the store happens the entry is as it was: an exchange reads it", () => {
+  const t = makeMachine();
+  const g = makeGuest(t, 1);
+  const old = g.entry(20);
+  expect(emulatePtWrite(t.machine, g.vcpu, g.l1s[0] as number, 20 * 8, 8, 0n)).toEqual({ commit: 0n });
+  expect(g.entry(20)).toBe(old);
 });
 
 test.each<[string, (g: Guest) => [mfn: number, offset: number, size: number, value: bigint]]>([

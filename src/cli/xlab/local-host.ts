@@ -1,0 +1,23 @@
+/**
+ * A machine in this very process, as `xlab run` uses one. cli/ knows no host: bin/xlab hands in the function that makes
+ * one ({@link ../../host/local.ts}).
+ */
+import type { CreateParams } from "../../protocol/messages.ts";
+import type { ConsoleHost } from "../console/sitting.ts";
+
+export interface LocalHostOptions {
+  readonly clock: "real" | "warp";
+  readonly seed: number | undefined;
+}
+
+export interface LocalHost extends ConsoleHost {
+  /** As the host process serves it: reads the files that the config names. Throws XlError. */
+  create(params: CreateParams, onLog: (line: string) => void): Promise<number>;
+  unpause(domid: number): Promise<void>;
+  dmesg(): string;
+  stop(): Promise<void>;
+  /** Rejects with our own mistake, should the machine make one; else it never settles. */
+  readonly failure: Promise<never>;
+}
+
+export type OpenLocalHost = (options: LocalHostOptions) => Promise<LocalHost>;
