@@ -13,6 +13,7 @@ export function notMappable(from: bigint, to: bigint): string | undefined {
   if (to > TOP) return "wraps past the top of the address space";
   if (from < LOW_END && to <= LOW_END) return undefined;
   if (from < HYPERVISOR_VIRT_START) return "is not canonical (48-bit addresses, sign extended)";
-  if (from < HYPERVISOR_VIRT_END) return "lies in the range that Xen keeps for itself (0xffff800000000000 to 0xffff87ffffffffff)";
+  if (from < HYPERVISOR_VIRT_END)
+    return "lies in the range that Xen keeps for itself (0xffff800000000000 to 0xffff87ffffffffff)";
   return undefined;
 }

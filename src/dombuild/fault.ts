@@ -5,7 +5,14 @@
 import type { Errno } from "../abi/errno.ts";
 
 /** libxl's steps in order: file, ELF and notes, memory, layout, hand-over. */
-export type BuildStep = "kernel-file" | "ramdisk-file" | "parse-image" | "boot-mem" | "build-image" | "boot-image" | "gnttab";
+export type BuildStep =
+  | "kernel-file"
+  | "ramdisk-file"
+  | "parse-image"
+  | "boot-mem"
+  | "build-image"
+  | "boot-image"
+  | "gnttab";
 
 export interface BuildFault {
   readonly ok: false;
@@ -28,7 +35,12 @@ export const panic = (place: string, text: string, error: XcError): string[] =>
 /** What libxc says when no loader wants the file. */
 export const NO_LOADER = panic("xg_dom_core.c:689", "xc_dom_find_loader: no loader found", "Invalid kernel");
 
-export const buildFault = (step: BuildStep, why: string, xc: readonly string[], errno?: Errno): BuildFault => ({
+export const buildFault = (
+  step: BuildStep,
+  why: string,
+  xc: readonly string[],
+  errno?: Errno,
+): BuildFault => ({
   ok: false,
   step,
   why,
@@ -72,7 +84,8 @@ const LIBXL_LINE: Record<BuildStep, (reason: string) => string> = {
   "kernel-file": (r) => `libxl: error: libxl_dom.c:646:libxl__build_pv: xc_dom_kernel_file failed: ${r}`,
   "ramdisk-file": (r) => `libxl: error: libxl_dom.c:659:libxl__build_pv: xc_dom_ramdisk_file failed: ${r}`,
   "parse-image": () => "libxl: error: libxl_dom.c:571:libxl__build_dom: xc_dom_parse_image failed",
-  "boot-mem": () => "libxl: error: libxl_dom.c:586:libxl__build_dom: xc_dom_boot_mem_init failed: Cannot allocate memory",
+  "boot-mem": () =>
+    "libxl: error: libxl_dom.c:586:libxl__build_dom: xc_dom_boot_mem_init failed: Cannot allocate memory",
   "build-image": (r) => `libxl: error: libxl_dom.c:594:libxl__build_dom: xc_dom_build_image failed: ${r}`,
   "boot-image": (r) => `libxl: error: libxl_dom.c:598:libxl__build_dom: xc_dom_boot_image failed: ${r}`,
   gnttab: (r) => `libxl: error: libxl_dom.c:602:libxl__build_dom: xc_dom_gnttab_init failed: ${r}`,

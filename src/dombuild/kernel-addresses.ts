@@ -39,12 +39,17 @@ export function loadSegments(elf: Elf, notes: XenNotes): Parsed<LoadSegment[]> {
   for (const [i, row] of elf.segments.entries()) {
     if (row.type !== PT_LOAD || (row.flags & (PF_R | PF_W | PF_X)) === 0 || row.memsz === 0) continue;
     const { offset, filesz, memsz } = row;
-    if (filesz > memsz) return fault(`segment ${i} has ${filesz} bytes in the file but only ${memsz} in memory`);
+    if (filesz > memsz)
+      return fault(`segment ${i} has ${filesz} bytes in the file but only ${memsz} in memory`);
     if (row.paddr < paddrOffset)
-      return fault(`segment ${i} lies at the physical address ${hex(row.paddr)}, below the note PADDR_OFFSET of ${hex(paddrOffset)}`);
+      return fault(
+        `segment ${i} lies at the physical address ${hex(row.paddr)}, below the note PADDR_OFFSET of ${hex(paddrOffset)}`,
+      );
     const paddr = Number(row.paddr - paddrOffset);
     if (memsz >= MAX_PADDR || paddr + memsz >= MAX_PADDR)
-      return fault(`segment ${i}, ${memsz} bytes at the physical address ${hex(row.paddr)}, wraps or lies beyond any domain's memory`);
+      return fault(
+        `segment ${i}, ${memsz} bytes at the physical address ${hex(row.paddr)}, wraps or lies beyond any domain's memory`,
+      );
     if (!within(offset, filesz, elf.bytes.length))
       return fault(
         `segment ${i} should have ${filesz} bytes at ${hex(offset)}, but the image has ${elf.bytes.length} bytes: it is truncated`,
@@ -61,11 +66,16 @@ export function loadSegments(elf: Elf, notes: XenNotes): Parsed<LoadSegment[]> {
   return parsed(out);
 }
 
-export function kernelAddresses(elf: Elf, segments: readonly LoadSegment[], notes: XenNotes): Parsed<KernelAddresses> {
+export function kernelAddresses(
+  elf: Elf,
+  segments: readonly LoadSegment[],
+  notes: XenNotes,
+): Parsed<KernelAddresses> {
   if (notes.paddrOffset !== undefined && notes.virtBase === undefined && notes.from !== "__xen_guest")
     return fault("the kernel has the note PADDR_OFFSET but not VIRT_BASE, which it is relative to");
   const virtBase = notes.virtBase ?? 0n;
-  if (virtBase % PAGE !== 0n) return fault(`the kernel's note VIRT_BASE, ${hex(virtBase)}, is not page aligned`);
+  if (virtBase % PAGE !== 0n)
+    return fault(`the kernel's note VIRT_BASE, ${hex(virtBase)}, is not page aligned`);
 
   const first = segments[0] as LoadSegment;
   const last = segments[segments.length - 1] as LoadSegment;
@@ -80,13 +90,18 @@ export function kernelAddresses(elf: Elf, segments: readonly LoadSegment[], note
   const virtEntry = notes.entry ?? elf.entry;
   const entryName = notes.entry === undefined ? "entry point (ELF header)" : "note ENTRY";
   if (virtEntry < virtKstart || virtEntry >= virtKend)
-    return fault(`the kernel's ${entryName}, ${hex(virtEntry)}, lies outside the kernel, ${hex(virtKstart)} to ${hex(virtKend)}`);
+    return fault(
+      `the kernel's ${entryName}, ${hex(virtEntry)}, lies outside the kernel, ${hex(virtKstart)} to ${hex(virtKend)}`,
+    );
 
   const { hypercallPage } = notes;
   if (hypercallPage !== undefined) {
-    if (hypercallPage % PAGE !== 0n) return fault(`the kernel's note HYPERCALL_PAGE, ${hex(hypercallPage)}, is not page aligned`);
+    if (hypercallPage % PAGE !== 0n)
+      return fault(`the kernel's note HYPERCALL_PAGE, ${hex(hypercallPage)}, is not page aligned`);
     if (hypercallPage < virtBase)
-      return fault(`the kernel's note HYPERCALL_PAGE, ${hex(hypercallPage)}, lies below VIRT_BASE, ${hex(virtBase)}`);
+      return fault(
+        `the kernel's note HYPERCALL_PAGE, ${hex(hypercallPage)}, lies below VIRT_BASE, ${hex(virtBase)}`,
+      );
   }
 
   const wanted = notes.initP2m;

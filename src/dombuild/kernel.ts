@@ -47,13 +47,18 @@ export function readKernel(file: Uint8Array, maxUnpacked = MAX_UNPACKED): Kernel
   if (!segments.ok) return unfit(segments.why);
   const addresses = kernelAddresses(elf.value, segments.value, notes.value);
   if (!addresses.ok) return unfit(addresses.why);
-  return { ok: true, value: { image, format, segments: segments.value, notes: notes.value, addresses: addresses.value } };
+  return {
+    ok: true,
+    value: { image, format, segments: segments.value, notes: notes.value, addresses: addresses.value },
+  };
 }
 
 /** Any image that no loader of libxc takes. */
 const unfit = (why: string): BuildFault => buildFault("parse-image", why, NO_LOADER);
 
-type Unwrapped = { readonly ok: true; readonly value: { readonly image: Uint8Array; readonly format: string } } | BuildFault;
+type Unwrapped =
+  | { readonly ok: true; readonly value: { readonly image: Uint8Array; readonly format: string } }
+  | BuildFault;
 
 /** gzip around the file, then the bzImage around the payload: each at most once, as libxc does. */
 function unwrap(file: Uint8Array, limit: number): Unwrapped {
@@ -111,7 +116,8 @@ function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrap
   const { payload, protocol, payloadOffset } = image.value;
   const kind = payloadKind(payload);
   if (kind === undefined) {
-    if (readElf(payload).ok) return { ok: true, value: { image: payload, format: `${prefix}bzImage ${protocol} (not packed)` } };
+    if (readElf(payload).ok)
+      return { ok: true, value: { image: payload, format: `${prefix}bzImage ${protocol} (not packed)` } };
     const first = [...payload.subarray(0, 6)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     return refuse(
       `the kernel's payload at ${hex(payloadOffset)} starts with ${first}, which is no packing that Linux uses: the file is damaged`,
@@ -127,8 +133,16 @@ function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrap
       text,
     );
   const unpacked = kind.unpack(payload, limit);
-  if (!unpacked.ok) return refuse(`the kernel's payload at ${hex(payloadOffset)} cannot be unpacked: ${unpacked.why}`, line, text);
-  return { ok: true, value: { image: unpacked.value, format: `${prefix}bzImage ${protocol} (${kind.name})` } };
+  if (!unpacked.ok)
+    return refuse(
+      `the kernel's payload at ${hex(payloadOffset)} cannot be unpacked: ${unpacked.why}`,
+      line,
+      text,
+    );
+  return {
+    ok: true,
+    value: { image: unpacked.value, format: `${prefix}bzImage ${protocol} (${kind.name})` },
+  };
 }
 
 function notAKernel(file: Uint8Array, format: string): string {
@@ -143,7 +157,11 @@ const refuse32Bit = (why: string): BuildFault =>
   buildFault(
     "parse-image",
     `${why}; this Xen runs 64-bit PV guests only: use an x86_64 kernel`,
-    panic("xg_dom_boot.c:86", "xc_dom_compat_check: guest type xen-3.0-x86_32p not supported by xen kernel, sorry", "Invalid kernel"),
+    panic(
+      "xg_dom_boot.c:86",
+      "xc_dom_compat_check: guest type xen-3.0-x86_32p not supported by xen kernel, sorry",
+      "Invalid kernel",
+    ),
   );
 
 /** XENFEAT_* that no PV domU is ever given. */
@@ -159,11 +177,15 @@ function checkNotes(notes: XenNotes): BuildFault | undefined {
   const also = notes.damage === undefined ? "" : ` (${notes.damage})`;
   const source = notes.from === "__xen_guest" ? "__xen_guest section" : "Xen notes";
   if (notes.unknownRequired.length > 0)
-    return unfit(`the kernel requires the Xen feature ${notes.unknownRequired.join(", ")} (note FEATURES), which does not exist here`);
+    return unfit(
+      `the kernel requires the Xen feature ${notes.unknownRequired.join(", ")} (note FEATURES), which does not exist here`,
+    );
   if (!notes.loader.startsWith("generic") && !notes.guestOs.startsWith("linux")) {
     if (notes.loader === "" && notes.guestOs === "" && notes.phys32Entry !== undefined)
       return unfit(`the kernel has only the note PHYS32_ENTRY, so it is for PVH: write type = "pvh"`);
-    return unfit(`the kernel's ${source} name the loader ${JSON.stringify(notes.loader)}; Xen loads "generic" only (note LOADER)${also}`);
+    return unfit(
+      `the kernel's ${source} name the loader ${JSON.stringify(notes.loader)}; Xen loads "generic" only (note LOADER)${also}`,
+    );
   }
   if (!notes.xenVersion.startsWith("xen-3.0"))
     return unfit(
@@ -175,14 +197,22 @@ function checkNotes(notes: XenNotes): BuildFault | undefined {
     return buildFault(
       "parse-image",
       "the kernel runs as dom0 only: its note FEATURES requires dom0",
-      panic("xg_dom_elfloader.c:179", "xc_dom_parse_elf_kernel: Kernel does not support unprivileged (DomU) operation", "Invalid kernel"),
+      panic(
+        "xg_dom_elfloader.c:179",
+        "xc_dom_parse_elf_kernel: Kernel does not support unprivileged (DomU) operation",
+        "Invalid kernel",
+      ),
     );
   for (const [bit, name] of NEVER_FOR_PV)
     if (notes.requiredFeatures & (1 << bit))
       return buildFault(
         "parse-image",
         `the kernel requires the Xen feature ${name} (note FEATURES), which a PV guest never has`,
-        panic("xg_dom_core.c:936", "xc_dom_parse_image: unsupported feature requested", "Invalid configuration"),
+        panic(
+          "xg_dom_core.c:936",
+          "xc_dom_parse_image: unsupported feature requested",
+          "Invalid configuration",
+        ),
       );
   return undefined;
 }

@@ -7,10 +7,11 @@
  * padding: at least 512 KiB, to a multiple of 4 MiB. [1] only when the kernel wants it mapped, else behind the padding.
  * [2] only without INIT_P2M, else last: the list and the tables that map it, at the kernel's address.
  */
+
+import { hex } from "../image/fault.ts";
+import { notMappable } from "./address.ts";
 import type { BuildFault } from "./fault.ts";
 import { buildFault, panic } from "./fault.ts";
-import { notMappable } from "./address.ts";
-import { hex } from "../image/fault.ts";
 import type { ParsedKernel } from "./kernel.ts";
 import { type AddressMap, mapRange } from "./page-tables.ts";
 
@@ -96,7 +97,10 @@ export function planPv(kernel: ParsedKernel, memKib: number, ramdiskBytes: numbe
   const pageTables = segment("page tables", initial.tables.length * PAGE);
   const bootStack = page("boot stack");
   const mappedEnd = initial.to;
-  shown.push(`xc_dom_build_image  : virt_alloc_end : ${hex(virtOf(next))}`, `xc_dom_build_image  : virt_pgtab_end : ${hex(mappedEnd)}`);
+  shown.push(
+    `xc_dom_build_image  : virt_alloc_end : ${hex(virtOf(next))}`,
+    `xc_dom_build_image  : virt_pgtab_end : ${hex(mappedEnd)}`,
+  );
   take("padding", Number((mappedEnd - virtOf(next)) / BigInt(PAGE)));
   if (ramdiskBytes !== undefined && unmapped) ramdisk = segment("module0", ramdiskBytes);
   if (failure) return failure;
@@ -113,7 +117,11 @@ export function planPv(kernel: ParsedKernel, memKib: number, ramdiskBytes: numbe
     return buildFault(
       "boot-image",
       `the kernel's note HYPERCALL_PAGE, ${hex(hypercallPage)}, lies beyond what is mapped for it, ${hex(virtBase)} to ${hex(mappedEnd)}`,
-      panic("xg_dom_boot.c:58", "setup_hypercall_page: HYPERCALL_INIT failed: 22 - Invalid argument)", "Internal error"),
+      panic(
+        "xg_dom_boot.c:58",
+        "setup_hypercall_page: HYPERCALL_INIT failed: 22 - Invalid argument)",
+        "Internal error",
+      ),
     );
   return {
     ok: true,
@@ -136,7 +144,12 @@ export function planPv(kernel: ParsedKernel, memKib: number, ramdiskBytes: numbe
 }
 
 /** Tables for [virtBase, end) where end leaves room for the tables themselves, the stack and 512 KiB, to 4 MiB. */
-function mapInitially(virtBase: bigint, next: number, nrPages: number, shown: string[]): AddressMap | BuildFault {
+function mapInitially(
+  virtBase: bigint,
+  next: number,
+  nrPages: number,
+  shown: string[],
+): AddressMap | BuildFault {
   const allocEnd = virtBase + BigInt(next * PAGE);
   const extra = 1 + PADDING_PAGES;
   let pages = extra;
@@ -147,7 +160,11 @@ function mapInitially(virtBase: bigint, next: number, nrPages: number, shown: st
       return buildFault(
         "build-image",
         `the kernel's first mapping, ${hex(virtBase)} (note VIRT_BASE) to ${hex(end)}, ${bad}`,
-        panic("xg_dom_core.c:567", `xc_dom_alloc_pad: segment boundary too low (${hex(BigInt.asUintN(64, end))} < ${hex(allocEnd)})`, "Internal error"),
+        panic(
+          "xg_dom_core.c:567",
+          `xc_dom_alloc_pad: segment boundary too low (${hex(BigInt.asUintN(64, end))} < ${hex(allocEnd)})`,
+          "Internal error",
+        ),
       );
     const lastPfn = Number((end - 1n - virtBase) >> 12n);
     if (lastPfn >= nrPages) return notEnoughForMapping(lastPfn, nrPages);
@@ -157,7 +174,13 @@ function mapInitially(virtBase: bigint, next: number, nrPages: number, shown: st
   }
 }
 
-function mapP2m(p2mBase: bigint, next: number, nrPages: number, initial: AddressMap, shown: string[]): AddressMap | BuildFault {
+function mapP2m(
+  p2mBase: bigint,
+  next: number,
+  nrPages: number,
+  initial: AddressMap,
+  shown: string[],
+): AddressMap | BuildFault {
   const listPages = Math.ceil((nrPages * 8) / PAGE);
   const end = p2mBase + BigInt(listPages * PAGE);
   const bad = notMappable(p2mBase, end);
@@ -180,7 +203,13 @@ function mapP2m(p2mBase: bigint, next: number, nrPages: number, initial: Address
 
 const mib = (pages: number): string => `${Math.ceil(pages / MIB_PAGES)} MiB`;
 
-const tooLarge = (name: string, pages: number, nrPages: number, next: number, kernelBytes: bigint): BuildFault => {
+const tooLarge = (
+  name: string,
+  pages: number,
+  nrPages: number,
+  next: number,
+  kernelBytes: bigint,
+): BuildFault => {
   const what = next === 0 ? "kernel" : (WHAT[name] ?? name);
   const end = next === 0 || name === "kernel" ? Number(kernelBytes) / PAGE : next + pages;
   return buildFault(
@@ -201,5 +230,9 @@ const notEnoughForMapping = (lastPfn: number, nrPages: number): BuildFault =>
   buildFault(
     "build-image",
     `the domain's memory of ${mib(nrPages)} is too small: the kernel's first mapping ends at ${mib(lastPfn + 1)}; give it more memory`,
-    panic("xg_dom_x86.c:159", `count_pgtables: not enough memory for initial mapping (${hex(lastPfn)} > ${hex(nrPages)})`, "Out of memory"),
+    panic(
+      "xg_dom_x86.c:159",
+      `count_pgtables: not enough memory for initial mapping (${hex(lastPfn)} > ${hex(nrPages)})`,
+      "Out of memory",
+    ),
   );

@@ -52,7 +52,11 @@ export function mapRange(
   for (let level = 2; level >= 0; level--) {
     const bits = spanBits(level);
     const mask = (1n << bits) - 1n;
-    const had = new Set(others.flatMap((map) => map.tables.filter((table) => table.level === level).map((table) => table.index)));
+    const had = new Set(
+      others.flatMap((map) =>
+        map.tables.filter((table) => table.level === level).map((table) => table.index),
+      ),
+    );
     let count = 0;
     let first: bigint | undefined;
     let last: bigint | undefined;
@@ -73,7 +77,10 @@ export function mapRange(
 const hex16 = (n: bigint): string => `0x${n.toString(16).padStart(16, "0")}`;
 
 /** Every table's frame with its 4096 bytes, whole. Frames that are tables are shown read-only. */
-export function* tablePages(maps: readonly AddressMap[], mfnOf: (pfn: number) => Mfn): Generator<readonly [pfn: number, page: Uint8Array]> {
+export function* tablePages(
+  maps: readonly AddressMap[],
+  mfnOf: (pfn: number) => Mfn,
+): Generator<readonly [pfn: number, page: Uint8Array]> {
   const all = maps.flatMap((map) => map.tables);
   const frames = new Set(all.map((table) => table.pfn));
   const byPlace = new Map(all.map((table) => [`${table.level}:${table.index}`, table]));
@@ -90,7 +97,13 @@ export function* tablePages(maps: readonly AddressMap[], mfnOf: (pfn: number) =>
   }
 }
 
-function fillL1(view: DataView, table: Table, maps: readonly AddressMap[], frames: ReadonlySet<number>, mfnOf: (pfn: number) => Mfn): void {
+function fillL1(
+  view: DataView,
+  table: Table,
+  maps: readonly AddressMap[],
+  frames: ReadonlySet<number>,
+  mfnOf: (pfn: number) => Mfn,
+): void {
   const base = table.index << spanBits(0);
   for (const map of maps) {
     const lo = map.from & VADDR_MASK;

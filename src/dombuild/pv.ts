@@ -7,10 +7,16 @@
  *
  * The domain must exist, be paused, and have its memory limit set; its pages are allocated here and come zeroed.
  */
-import { type Errno, ERRNO, type XenResult } from "../abi/errno.ts";
+import { ERRNO, type Errno, type XenResult } from "../abi/errno.ts";
 import type { Gate } from "../abi/hypercall.ts";
-import { MAX_GUEST_CMDLINE, SIF, START_INFO_CMD_LINE, START_INFO_MAGIC, startInfo } from "../abi/start-info.ts";
-import { type Domid, DOMID_0, Gfn, Gref, type Mfn, PAGE_SIZE, type Port } from "../abi/types.ts";
+import {
+  MAX_GUEST_CMDLINE,
+  SIF,
+  START_INFO_CMD_LINE,
+  START_INFO_MAGIC,
+  startInfo,
+} from "../abi/start-info.ts";
+import { DOMID_0, type Domid, Gfn, Gref, type Mfn, PAGE_SIZE, type Port } from "../abi/types.ts";
 import type { VcpuGuestContext } from "../abi/vcpu-context.ts";
 import { hex } from "../image/fault.ts";
 import { type BuildFault, buildFault, panic } from "./fault.ts";
@@ -84,7 +90,10 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
     for (const [pfn, page] of tablePages(layout.maps, mfnOf)) yield* memory.write(pfn * PAGE_SIZE, page);
 
     const sharedInfoMfn = must("boot-image", "shared_info", gate.domctl.getSharedInfoFrame(domid));
-    yield* memory.write(layout.startInfo.pfn * PAGE_SIZE, startInfoPage(request, layout, mfnOf, sharedInfoMfn));
+    yield* memory.write(
+      layout.startInfo.pfn * PAGE_SIZE,
+      startInfoPage(request, layout, mfnOf, sharedInfoMfn),
+    );
     const { hypercallPage, virtBase } = kernel.addresses;
     if (hypercallPage !== undefined) {
       const pfn = Number((hypercallPage - virtBase) / BigInt(PAGE_SIZE));
@@ -93,15 +102,30 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
     const l4Mfn = mfnOf(layout.pageTables.pfn);
     must("boot-image", "pin_table", gate.mmu.pinL4(domid, l4Mfn));
     maskUpcalls(gate, domid, sharedInfoMfn);
-    must("boot-image", "SETVCPUCONTEXT", gate.domctl.setVcpuContext(domid, 0, firstVcpu(kernel, layout, l4Mfn)));
+    must(
+      "boot-image",
+      "SETVCPUCONTEXT",
+      gate.domctl.setVcpuContext(domid, 0, firstVcpu(kernel, layout, l4Mfn)),
+    );
 
     const consoleMfn = mfnOf(layout.console.pfn);
     const storeMfn = mfnOf(layout.xenstore.pfn);
-    must("gnttab", "console grant", gate.gnttab.seed(domid, GREF_CONSOLE, request.consoleDomid ?? DOMID_0, Gfn(consoleMfn)));
-    must("gnttab", "xenstore grant", gate.gnttab.seed(domid, GREF_XENSTORE, request.storeDomid ?? DOMID_0, Gfn(storeMfn)));
+    must(
+      "gnttab",
+      "console grant",
+      gate.gnttab.seed(domid, GREF_CONSOLE, request.consoleDomid ?? DOMID_0, Gfn(consoleMfn)),
+    );
+    must(
+      "gnttab",
+      "xenstore grant",
+      gate.gnttab.seed(domid, GREF_XENSTORE, request.storeDomid ?? DOMID_0, Gfn(storeMfn)),
+    );
     const startInfoMfn = mfnOf(layout.startInfo.pfn);
     const entry = kernel.addresses.virtEntry;
-    return { ok: true, value: { entry, storeMfn, consoleMfn, startInfoMfn, l4Mfn, sharedInfoMfn, p2m, layout } };
+    return {
+      ok: true,
+      value: { entry, storeMfn, consoleMfn, startInfoMfn, l4Mfn, sharedInfoMfn, p2m, layout },
+    };
   } catch (error) {
     if (error instanceof Refused) return error.fault;
     throw error;
@@ -146,7 +170,11 @@ function* populate(gate: Gate, domid: Domid, nrPages: number): Generator<undefin
       return buildFault(
         "boot-mem",
         `the machine has no ${nrPages / 256} MiB left for the domain (${Math.floor(p2m.length / 256)} MiB could be had): destroy or shrink others, or start the host with more memory`,
-        panic("xg_dom_boot.c:119", "xc_dom_boot_mem_init: can't allocate low memory for domain", "Out of memory"),
+        panic(
+          "xg_dom_boot.c:119",
+          "xc_dom_boot_mem_init: can't allocate low memory for domain",
+          "Out of memory",
+        ),
         errno,
       );
     }
@@ -190,9 +218,13 @@ class DomainWriter {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  const words = bytes.byteOffset % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) : undefined;
+  const words =
+    bytes.byteOffset % 4 === 0
+      ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+      : undefined;
   if (words !== undefined) for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-  for (let i = words === undefined ? 0 : words.length * 4; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  for (let i = words === undefined ? 0 : words.length * 4; i < bytes.length; i++)
+    if (bytes[i] !== 0) return false;
   return true;
 }
 
@@ -203,7 +235,12 @@ function p2mList(p2m: readonly Mfn[]): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-function startInfoPage(request: PvRequest, layout: PvLayout, mfnOf: (pfn: number) => Mfn, sharedInfo: Mfn): Uint8Array {
+function startInfoPage(
+  request: PvRequest,
+  layout: PvLayout,
+  mfnOf: (pfn: number) => Mfn,
+  sharedInfo: Mfn,
+): Uint8Array {
   const page = new Uint8Array(PAGE_SIZE);
   const outside = request.kernel.addresses.p2mBase !== undefined;
   const { ramdisk } = layout;
@@ -222,7 +259,12 @@ function startInfoPage(request: PvRequest, layout: PvLayout, mfnOf: (pfn: number
     mfn_list: layout.p2m.virt,
     mod_start: ramdisk === undefined ? 0n : layout.ramdiskUnmapped ? BigInt(ramdisk.pfn) : ramdisk.virt,
     // By pages when unmapped, by bytes when mapped: libxc's two places differ.
-    mod_len: ramdisk === undefined ? 0 : layout.ramdiskUnmapped ? ramdisk.pages * PAGE_SIZE : (request.ramdisk?.length ?? 0),
+    mod_len:
+      ramdisk === undefined
+        ? 0
+        : layout.ramdiskUnmapped
+          ? ramdisk.pages * PAGE_SIZE
+          : (request.ramdisk?.length ?? 0),
     first_p2m_pfn: outside ? layout.p2m.pfn : 0,
     nr_p2m_frames: outside ? layout.p2m.pages : 0,
   });

@@ -63,24 +63,56 @@ const draft = (from: XenNotes["from"], damage: string | undefined): Draft => ({
 
 /** How each note's descriptor is read, and where its value goes. Others are shown as unknown and skipped. */
 const NUMBERS: Partial<Record<XenElfnote, (d: Draft, value: bigint) => void>> = {
-  ENTRY: (d, v) => void (d.entry = v),
-  HYPERCALL_PAGE: (d, v) => void (d.hypercallPage = v),
-  VIRT_BASE: (d, v) => void (d.virtBase = v),
-  INIT_P2M: (d, v) => void (d.initP2m = v),
-  PADDR_OFFSET: (d, v) => void (d.paddrOffset = v),
-  HV_START_LOW: (d, v) => void (d.hvStartLow = v),
-  SUPPORTED_FEATURES: (d, v) => void (d.supportedFeatures |= Number(BigInt.asIntN(32, v))),
-  SUSPEND_CANCEL: (d, v) => void (d.suspendCancel = v !== 0n),
-  MOD_START_PFN: (d, v) => void (d.modStartPfn = v !== 0n),
-  PHYS32_ENTRY: (d, v) => void (d.phys32Entry = v),
+  ENTRY: (d, v) => {
+    d.entry = v;
+  },
+  HYPERCALL_PAGE: (d, v) => {
+    d.hypercallPage = v;
+  },
+  VIRT_BASE: (d, v) => {
+    d.virtBase = v;
+  },
+  INIT_P2M: (d, v) => {
+    d.initP2m = v;
+  },
+  PADDR_OFFSET: (d, v) => {
+    d.paddrOffset = v;
+  },
+  HV_START_LOW: (d, v) => {
+    d.hvStartLow = v;
+  },
+  SUPPORTED_FEATURES: (d, v) => {
+    d.supportedFeatures |= Number(BigInt.asIntN(32, v));
+  },
+  SUSPEND_CANCEL: (d, v) => {
+    d.suspendCancel = v !== 0n;
+  },
+  MOD_START_PFN: (d, v) => {
+    d.modStartPfn = v !== 0n;
+  },
+  PHYS32_ENTRY: (d, v) => {
+    d.phys32Entry = v;
+  },
 };
 const STRINGS: Partial<Record<XenElfnote, (d: Draft, value: string) => void>> = {
-  XEN_VERSION: (d, v) => void (d.xenVersion = v),
-  GUEST_OS: (d, v) => void (d.guestOs = v),
-  GUEST_VERSION: (d, v) => void (d.guestVersion = v),
-  LOADER: (d, v) => void (d.loader = v),
-  PAE_MODE: (d, v) => void (d.paeMode = v),
-  BSD_SYMTAB: (d, v) => void (d.bsdSymtab = v === "yes"),
+  XEN_VERSION: (d, v) => {
+    d.xenVersion = v;
+  },
+  GUEST_OS: (d, v) => {
+    d.guestOs = v;
+  },
+  GUEST_VERSION: (d, v) => {
+    d.guestVersion = v;
+  },
+  LOADER: (d, v) => {
+    d.loader = v;
+  },
+  PAE_MODE: (d, v) => {
+    d.paeMode = v;
+  },
+  BSD_SYMTAB: (d, v) => {
+    d.bsdSymtab = v === "yes";
+  },
   FEATURES: parseFeatures,
 };
 
@@ -108,7 +140,11 @@ export function readXenNotes(elf: Elf): Parsed<XenNotes> {
 /** Owners that merely look right are not Xen's: gnumach's section says "name". */
 const ofXen = (notes: Notes): Note[] => notes.notes.filter((note) => note.owner === XEN_ELFNOTE_OWNER);
 
-function fromNotes(from: XenNotes["from"], notes: readonly Note[], damage: string | undefined): Parsed<XenNotes> {
+function fromNotes(
+  from: XenNotes["from"],
+  notes: readonly Note[],
+  damage: string | undefined,
+): Parsed<XenNotes> {
   const d = draft(from, damage);
   const shown: string[] = [];
   const seen = new Map<XenElfnote, bigint | string>();
@@ -122,7 +158,9 @@ function fromNotes(from: XenNotes["from"], notes: readonly Note[], damage: strin
     }
     const value = number === undefined ? text(note.desc) : numeric(note.desc);
     if (value === undefined)
-      return fault(`the kernel's Xen note ${name} has a value of ${note.desc.length} bytes; a number there has 4 or 8`);
+      return fault(
+        `the kernel's Xen note ${name} has a value of ${note.desc.length} bytes; a number there has 4 or 8`,
+      );
     const before = seen.get(name);
     if (before !== undefined && before !== value)
       return fault(`the kernel's Xen note ${name} appears twice, saying ${show(before)} and ${show(value)}`);
@@ -135,7 +173,8 @@ function fromNotes(from: XenNotes["from"], notes: readonly Note[], damage: strin
   return parsed(d);
 }
 
-const show = (value: bigint | string): string => (typeof value === "string" ? JSON.stringify(value) : value === 0n ? "0" : hex(value));
+const show = (value: bigint | string): string =>
+  typeof value === "string" ? JSON.stringify(value) : value === 0n ? "0" : hex(value);
 
 /** 1, 2, 4 or 8 bytes, as libelf has it. */
 function numeric(desc: Uint8Array): bigint | undefined {
@@ -178,7 +217,8 @@ function fromGuestSection(bytes: Uint8Array): Parsed<XenNotes> {
     const [key = "", value = ""] = splitOnce(setting, "=");
     if (key === "") continue;
     shown.push(`${key}=${JSON.stringify(value)}`);
-    const number = (): bigint | undefined => (/^(0x[0-9a-f]{1,16}|[0-9]{1,19})$/i.test(value) ? BigInt.asUintN(64, BigInt(value)) : undefined);
+    const number = (): bigint | undefined =>
+      /^(0x[0-9a-f]{1,16}|[0-9]{1,19})$/i.test(value) ? BigInt.asUintN(64, BigInt(value)) : undefined;
     switch (key) {
       case "LOADER":
         d.loader = value;
@@ -207,7 +247,8 @@ function fromGuestSection(bytes: Uint8Array): Parsed<XenNotes> {
       case "ELF_PADDR_OFFSET":
       case "HYPERCALL_PAGE": {
         const n = number();
-        if (n === undefined) return fault(`the kernel's __xen_guest section has ${key}=${value}, which is no number`);
+        if (n === undefined)
+          return fault(`the kernel's __xen_guest section has ${key}=${value}, which is no number`);
         if (key === "VIRT_BASE") d.virtBase = n;
         else if (key === "VIRT_ENTRY") d.entry = n;
         else if (key === "ELF_PADDR_OFFSET") d.paddrOffset = n;

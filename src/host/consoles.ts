@@ -3,9 +3,10 @@
  * attached. A reader that is slow makes the guest wait: in `real` its bytes stay in the ring; in `warp` virtual time stands
  * still instead (`isHeldUp`), so that a run does not depend on who reads how fast.
  */
-import { Backlog } from "../devices/console/backlog.ts";
-import type { ConsoleSink } from "../devices/console/back.ts";
+
 import type { Domid } from "../abi/types.ts";
+import type { ConsoleSink } from "../devices/console/back.ts";
+import { Backlog } from "../devices/console/backlog.ts";
 import type { LogFile } from "./logs.ts";
 import type { ConsoleAttachment, ConsoleListener } from "./types.ts";
 

@@ -3,7 +3,16 @@
  * is kept; it is judged anew each time. Bounded; whatever goes wrong here, the kernel is unpacked as if there were no cache.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type KernelResult, readKernel } from "../dombuild/kernel.ts";
 
@@ -29,7 +38,8 @@ export function readKernelCached(file: Uint8Array, directory: string | undefined
   }
   const started = performance.now();
   const read = readKernel(file);
-  if (read.ok && performance.now() - started > WORTH_MILLIS) keep(directory, path, read.value.format, read.value.image);
+  if (read.ok && performance.now() - started > WORTH_MILLIS)
+    keep(directory, path, read.value.format, read.value.image);
   return read;
 }
 

@@ -83,16 +83,22 @@ const KEPT = 10;
 async function rotate(path: string): Promise<void> {
   await rm(`${path}.${KEPT}`, { force: true });
   for (let n = KEPT - 1; n >= 0; n--) {
-    await rename(n === 0 ? path : `${path}.${n}`, `${path}.${n + 1}`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
+    await rename(n === 0 ? path : `${path}.${n}`, `${path}.${n + 1}`).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+      },
+    );
   }
 }
+
+/** Bytes; prefix and suffixes must fit into 255 with it. */
+const LONGEST_NAME = 200;
 
 /** A domain's name as part of a file's: no way out of the directory, no name too long for one. */
 export function fileNameFor(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get into a file name
-  const tame = name.replace(/[/\u0000-\u001f]/g, "_").slice(0, 200);
+  let tame = name.replace(/[/\u0000-\u001f]/g, "_");
+  while (Buffer.byteLength(tame) > LONGEST_NAME) tame = tame.slice(0, -1);
   return tame === "" || tame === "." || tame === ".." ? `_${tame}` : tame;
 }
 

@@ -10,11 +10,16 @@
  */
 import { Nanos } from "../lib/brand.ts";
 import type { Xen } from "../xen/index.ts";
+import { OUTSIDE_NANOS } from "./outside.ts";
 
 /** Wall time of one slice that the budget aims at. */
 const SLICE_NANOS = 3_000_000;
 const LEAST_BUDGET = 20_000;
 const MOST_BUDGET = 8_000_000;
+/** Virtual time that one run may pass in warp: no answer of the outside is due sooner (outside.ts). */
+const WARP_STEP_NANOS = OUTSIDE_NANOS;
+/** An answer from outside kicks us; this is for barriers that fall without one. */
+const BARRIER_MILLIS = 2;
 /** A timer further away than this is slept towards in steps (setTimeout's limit is about 24 days). */
 const LONGEST_SLEEP_MILLIS = 3_600_000;
 
@@ -25,6 +30,8 @@ export interface PacerOptions {
   readonly wallNanos: () => number;
   /** Warp only: true while idle time must pass as on the wall. */
   readonly holdIdle: () => boolean;
+  /** Warp only: virtual time must not reach this instant yet: the outside owes an answer that is due then. */
+  readonly barrier?: () => Nanos | undefined;
   /** The model threw: our mistake. The pacer has stopped. */
   readonly failed: (error: unknown) => void;
 }
@@ -99,9 +106,13 @@ export class Pacer {
     // In warp the origin follows: idle time that is held passes as on the wall, counted from when the guest fell idle.
     if (clock === "warp" && !this.#idling) this.#origin = started - xen.clock.now();
     this.#idling = false;
-    const limit = clock === "real" ? Math.max(this.#wall(), xen.clock.now()) : Number.MAX_SAFE_INTEGER;
     const deadline = started + SLICE_NANOS;
     for (;;) {
+      const barrier = clock === "warp" ? this.#options.barrier?.() : undefined;
+      // In warp a step at a time: a question put to the outside during one is due after it.
+      const furthest = xen.clock.now() + WARP_STEP_NANOS;
+      const limit =
+        clock === "real" ? Math.max(this.#wall(), xen.clock.now()) : Math.min(furthest, barrier ?? furthest);
       const outcome = xen.run(Nanos(limit), this.#budget);
       if (outcome.state === "sliced") {
         this.#adapt(wallNanos() - started);
@@ -109,10 +120,21 @@ export class Pacer {
         return;
       }
       if (outcome.state === "limit") {
-        this.#sleep(1);
-        return;
+        if (clock === "real" || limit === barrier) {
+          this.#sleep(1);
+          return;
+        }
+        if (wallNanos() >= deadline) {
+          this.#kicked = true;
+          return;
+        }
+        continue;
       }
       const until = outcome.until;
+      if (barrier !== undefined && (until === undefined || until >= barrier)) {
+        this.#sleep(BARRIER_MILLIS);
+        return;
+      }
       if (!waits) {
         if (until === undefined) return;
         xen.advanceIdle(until);

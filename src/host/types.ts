@@ -27,7 +27,10 @@ export interface DomainRow extends DomainInfo {
 }
 
 /** How a domain's life ended, for whoever waits on it. */
-export type DomainEnd = { readonly how: "shutdown"; readonly reason: number } | { readonly how: "destroyed" };
+export type DomainEnd =
+  /** `lastWords`: why it crashed, as far as hypervisor log and console say. */
+  | { readonly how: "shutdown"; readonly reason: number; readonly lastWords?: string }
+  | { readonly how: "destroyed" };
 
 /** A console attachment. */
 export interface ConsoleAttachment {
@@ -58,6 +61,12 @@ export interface CreateRequest {
   readonly paused: boolean;
   /** Progress lines that xl prints at this verbosity (libxl's log), as they come. */
   readonly log?: (line: string) => void;
+  /** What libxc tells of the build ("domainbuilder: detail: …"), for -vvv. */
+  readonly detail?: (line: string) => void;
+  /** "none": nobody does what on_poweroff and its like say (`xl create -e`). Default: the monitor runs, its log is xl-NAME.log. */
+  readonly monitor?: "none";
+  /** The monitor's lines as they come, besides its log (`xl create -F`). */
+  readonly monitorLog?: (line: string) => void;
 }
 
 export interface HostStatus {
@@ -90,6 +99,8 @@ export interface HostApi {
   attachConsole(domid: Domid, listener: ConsoleListener, interactive: boolean): ConsoleAttachment | undefined;
   /** Resolves when the domain has shut down (it may still be listed) or was destroyed. */
   waitForEnd(domid: Domid): Promise<DomainEnd>;
+  /** Why the domain died, in a line; undefined when nothing is known of it. */
+  lastWords(domid: Domid): string | undefined;
   status(): HostStatus;
   /** Switches the machine off: guests end as on a power cut, logs are flushed. */
   stop(): Promise<void>;

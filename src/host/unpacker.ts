@@ -28,7 +28,10 @@ const THREAD = new URL("./unpack-thread.js", import.meta.url);
 export class Unpacker {
   readonly #cacheDirectory: string | undefined;
   readonly #known = new WeakMap<Uint8Array, Map<Ask["ask"], Promise<KernelResult | Ramdisk>>>();
-  readonly #waiting = new Map<number, { resolve: (value: KernelResult | Ramdisk) => void; reject: (e: unknown) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: KernelResult | Ramdisk) => void; reject: (e: unknown) => void }
+  >();
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #jobs = 0;

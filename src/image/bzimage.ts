@@ -45,14 +45,24 @@ export function readBzImage(bytes: Uint8Array): BzImageResult {
   const v = view(bytes);
   const version = header.version.get(v, 0);
   const protocol = `${version >> 8}.${String(version & 0xff).padStart(2, "0")}`;
-  const refuse = (problem: BzImageProblem, why: string): BzImageResult => ({ ...fault(why), problem, version });
+  const refuse = (problem: BzImageProblem, why: string): BzImageResult => ({
+    ...fault(why),
+    problem,
+    version,
+  });
   if (version < 0x208)
-    return refuse("too-old", `the kernel's boot protocol is ${protocol}; only from 2.08 on does it say where the payload lies`);
+    return refuse(
+      "too-old",
+      `the kernel's boot protocol is ${protocol}; only from 2.08 on does it say where the payload lies`,
+    );
   const setup = ((header.setup_sects.get(v, 0) || 4) + 1) * SECTOR;
   const payloadOffset = setup + header.payload_offset.get(v, 0);
   const length = header.payload_length.get(v, 0);
   if (length === 0)
-    return refuse("payload-offset", "the file follows Linux's boot protocol but has no payload, so it is no Linux kernel with a Xen entry");
+    return refuse(
+      "payload-offset",
+      "the file follows Linux's boot protocol but has no payload, so it is no Linux kernel with a Xen entry",
+    );
   if (payloadOffset >= bytes.length)
     return refuse(
       "payload-offset",
@@ -63,7 +73,11 @@ export function readBzImage(bytes: Uint8Array): BzImageResult {
       "payload-length",
       `the kernel's payload should have ${length} bytes at ${hex(payloadOffset)}, but the file ends after ${bytes.length - payloadOffset} of them: it is truncated`,
     );
-  return parsed({ protocol, payload: bytes.subarray(payloadOffset, payloadOffset + length), payloadOffset }) as Parsed<BzImage> & {
+  return parsed({
+    protocol,
+    payload: bytes.subarray(payloadOffset, payloadOffset + length),
+    payloadOffset,
+  }) as Parsed<BzImage> & {
     ok: true;
   };
 }

@@ -105,8 +105,10 @@ export class FakeGate {
     return {
       writable,
       write: (offset: number, bytes: Uint8Array) => page().set(bytes, offset),
-      setUint8: (offset: number, value: number) => void (page()[offset] = value),
-      unmap: () => void (writable && this.writable--),
+      setUint8: (offset: number, value: number) => page().set([value], offset),
+      unmap: () => {
+        if (writable) this.writable--;
+      },
     } as unknown as MappedFrame;
   }
 
@@ -116,7 +118,8 @@ export class FakeGate {
     const rw = new Set<number>();
     const visit = (mfn: number, level: number): string | undefined => {
       const known = levelOf.get(mfn);
-      if (known !== undefined) return known === level ? undefined : `frame ${mfn} is an L${known + 1} and an L${level + 1}`;
+      if (known !== undefined)
+        return known === level ? undefined : `frame ${mfn} is an L${known + 1} and an L${level + 1}`;
       levelOf.set(mfn, level);
       const view = new DataView(this.bytes(mfn).buffer);
       for (let i = 0; i < 512; i++) {
@@ -125,9 +128,11 @@ export class FakeGate {
         if (level === 3 && i >= 256 && i < 272) return `Xen's slot ${i} is taken`;
         const target = Number((entry >> 12n) & 0xff_ffff_ffffn);
         const flags = Number(entry & 0xfffn);
-        if (!this.owned.has(target)) return `entry ${i} of an L${level + 1} names the foreign frame ${target}`;
+        if (!this.owned.has(target))
+          return `entry ${i} of an L${level + 1} names the foreign frame ${target}`;
         if (level > 0 && flags !== 0x67) return `an L${level + 1} entry has the flags ${flags.toString(16)}`;
-        if (level === 0 && flags !== 0x23 && flags !== 0x21) return `an L1 entry has the flags ${flags.toString(16)}`;
+        if (level === 0 && flags !== 0x23 && flags !== 0x21)
+          return `an L1 entry has the flags ${flags.toString(16)}`;
         if (level === 0 && flags & 2) rw.add(target);
         if (level > 0) {
           const why = visit(target, level - 1);

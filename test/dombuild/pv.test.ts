@@ -93,9 +93,18 @@ describe("a PV domain", () => {
   it("has its first vCPU at ENTRY, on the boot stack, events masked", () => {
     const { fake, built } = build(linuxLike());
     const regs = fake.context?.userRegs;
-    expect(regs).toMatchObject({ rip: ENTRY, rsp: VIRT_BASE + 0x10e000n, rsi: VIRT_BASE + 0x105000n, rax: 0n });
+    expect(regs).toMatchObject({
+      rip: ENTRY,
+      rsp: VIRT_BASE + 0x10e000n,
+      rsi: VIRT_BASE + 0x105000n,
+      rax: 0n,
+    });
     expect(regs).toMatchObject({ cs: 0xe033, ss: 0xe02b, ds: 0, es: 0, fs: 0, gs: 0, rflags: 0x200n });
-    expect(fake.context).toMatchObject({ kernelSs: 0xe02b, kernelSp: regs?.rsp, cr3: BigInt(built.l4Mfn) << 12n });
+    expect(fake.context).toMatchObject({
+      kernelSs: 0xe02b,
+      kernelSp: regs?.rsp,
+      cr3: BigInt(built.l4Mfn) << 12n,
+    });
     expect(fake.pinned).toBe(built.l4Mfn);
     const shared = fake.bytes(fake.sharedInfo);
     for (let vcpu = 0; vcpu < 32; vcpu++) expect(shared[vcpu * 64 + 1]).toBe(1);
@@ -127,23 +136,48 @@ describe("a PV domain", () => {
     expect(at(0x100).every((byte) => byte === 0xaa)).toBe(true);
     expect([at(0x101)[0x233], at(0x101)[0x234]]).toEqual([0xaa, 0]);
     expect([at(0x102)[0], at(0x102)[15], at(0x102)[16]]).toEqual([0xbb, 0xbb, 0]);
-    for (const pfn of [0, 0xff, 0x103, 0x106, 0x107, 0x3ff, 0x800]) expect(fake.frames.has(FakeGate.mfnOf(pfn))).toBe(false);
+    for (const pfn of [0, 0xff, 0x103, 0x106, 0x107, 0x3ff, 0x800])
+      expect(fake.frames.has(FakeGate.mfnOf(pfn))).toBe(false);
   });
 
   it("without INIT_P2M and MOD_START_PFN has list and ramdisk inside the first mapping", () => {
-    const notes = [note("GUEST_OS", "tiny"), note("XEN_VERSION", "xen-3.0"), note("LOADER", "generic"), note("ENTRY", 0x100000n), note("HYPERCALL_PAGE", 0x101000n), note("VIRT_BASE", 0n)];
+    const notes = [
+      note("GUEST_OS", "tiny"),
+      note("XEN_VERSION", "xen-3.0"),
+      note("LOADER", "generic"),
+      note("ENTRY", 0x100000n),
+      note("HYPERCALL_PAGE", 0x101000n),
+      note("VIRT_BASE", 0n),
+    ];
     const kernel = readKernel(makeElf({ notes, segments: [{ paddr: 0x100000n, bytes: filled(0x30e0, 1) }] }));
     if (!kernel.ok) throw new Error(kernel.why);
     const { fake, built } = build(kernel.value, { ramdisk: { bytes: filled(5000, 7), length: 5000 } });
     const { info } = startInfoOf(fake);
-    expect(info).toMatchObject({ flags: 0, mod_start: 0x104000n, mod_len: 5000, mfn_list: 0x106000n, first_p2m_pfn: 0, nr_p2m_frames: 0 });
+    expect(info).toMatchObject({
+      flags: 0,
+      mod_start: 0x104000n,
+      mod_len: 5000,
+      mfn_list: 0x106000n,
+      first_p2m_pfn: 0,
+      nr_p2m_frames: 0,
+    });
     expect(fake.hypercallPage).toBe(FakeGate.mfnOf(0x101));
     expect(built.layout.maps).toHaveLength(1);
   });
 
   it("is laid out as real Xen 4.17 laid out golden/life/tiny-create-vvv", () => {
-    const notes = [note("GUEST_OS", "tiny"), note("XEN_VERSION", "xen-3.0"), note("VIRT_BASE", 0n), note("PADDR_OFFSET", 0n), note("ENTRY", 0x100000n), note("HYPERCALL_PAGE", 0x101000n), note("LOADER", "generic")];
-    const kernel = readKernel(makeElf({ notes, segments: [{ paddr: 0x100000n, bytes: filled(0x20d0, 1), memsz: 0x30e0 }] }));
+    const notes = [
+      note("GUEST_OS", "tiny"),
+      note("XEN_VERSION", "xen-3.0"),
+      note("VIRT_BASE", 0n),
+      note("PADDR_OFFSET", 0n),
+      note("ENTRY", 0x100000n),
+      note("HYPERCALL_PAGE", 0x101000n),
+      note("LOADER", "generic"),
+    ];
+    const kernel = readKernel(
+      makeElf({ notes, segments: [{ paddr: 0x100000n, bytes: filled(0x20d0, 1), memsz: 0x30e0 }] }),
+    );
     if (!kernel.ok) throw new Error(kernel.why);
     const { built } = build(kernel.value, { memKib: 16384 });
     expect(built.layout.shown).toEqual([
@@ -188,7 +222,12 @@ describe("a PV domain is refused", () => {
   });
 
   it("with the words of golden/err/memory-hex-p when the kernel is too large", () => {
-    const kernel = readKernel(makeElf({ notes: linuxNotes(VIRT_BASE + 0x1000000n), segments: [{ paddr: 0x1000000n, bytes: filled(64, 1), memsz: 0x3a00000 }] }));
+    const kernel = readKernel(
+      makeElf({
+        notes: linuxNotes(VIRT_BASE + 0x1000000n),
+        segments: [{ paddr: 0x1000000n, bytes: filled(64, 1), memsz: 0x3a00000 }],
+      }),
+    );
     if (!kernel.ok) throw new Error(kernel.why);
     const { fault } = refusal(kernel.value, { memKib: 64 * 1024 });
     expect(buildFaultLines(fault)).toEqual([
@@ -237,25 +276,31 @@ const real = [process.env["XLAB_GUESTS"], "/tmp/guests", "guests-cache"]
   .map((directory) => `${directory}/vmlinuz-cloud`)
   .find((path) => existsSync(path));
 
-describe.skipIf(real === undefined)("Debian's cloud kernel (needs XLAB_GUESTS, /tmp/guests or guests-cache/)", () => {
-  const file = new Uint8Array(readFileSync(real ?? "/dev/null"));
+describe.skipIf(real === undefined)(
+  "Debian's cloud kernel (needs XLAB_GUESTS, /tmp/guests or guests-cache/)",
+  () => {
+    const file = new Uint8Array(readFileSync(real ?? "/dev/null"));
 
-  it("unpacks and builds into 256 MiB, where guests.md §1 saw it lie", { timeout: 60_000 }, () => {
-    const kernel = readKernel(file);
-    if (!kernel.ok) throw new Error(kernel.why);
-    expect(kernel.value.format).toMatch(/^bzImage 2\.\d+ \(lz4\)$/);
-    const { built, fake } = build(kernel.value, { memKib: 256 * 1024, ramdisk: { bytes: filled(2_000_000, 1), length: 2_000_000 } });
-    expect(built.layout.startInfo.virt).toBe(kernel.value.addresses.virtKend);
-    expect(built.layout.mappedEnd % (4n << 20n)).toBe(0n);
-    expect(fake.walk(built.entry)?.mfn).toBe(FakeGate.mfnOf(Number((built.entry - VIRT_BASE) >> 12n)));
-    expect(fake.frames.size).toBeLessThan(13_500);
-  });
+    it("unpacks and builds into 256 MiB, where guests.md §1 saw it lie", { timeout: 60_000 }, () => {
+      const kernel = readKernel(file);
+      if (!kernel.ok) throw new Error(kernel.why);
+      expect(kernel.value.format).toMatch(/^bzImage 2\.\d+ \(lz4\)$/);
+      const { built, fake } = build(kernel.value, {
+        memKib: 256 * 1024,
+        ramdisk: { bytes: filled(2_000_000, 1), length: 2_000_000 },
+      });
+      expect(built.layout.startInfo.virt).toBe(kernel.value.addresses.virtKend);
+      expect(built.layout.mappedEnd % (4n << 20n)).toBe(0n);
+      expect(fake.walk(built.entry)?.mfn).toBe(FakeGate.mfnOf(Number((built.entry - VIRT_BASE) >> 12n)));
+      expect(fake.frames.size).toBeLessThan(13_500);
+    });
 
-  it("is refused when cut anywhere, and names what is cut", () => {
-    for (const length of [600, 20_000, 9_000_000, file.length - 300_000]) {
-      const kernel = readKernel(file.subarray(0, length));
-      expect(kernel.ok).toBe(false);
-      if (!kernel.ok) expect(kernel.why).toMatch(/truncated/);
-    }
-  });
-});
+    it("is refused when cut anywhere, and names what is cut", () => {
+      for (const length of [600, 20_000, 9_000_000, file.length - 300_000]) {
+        const kernel = readKernel(file.subarray(0, length));
+        expect(kernel.ok).toBe(false);
+        if (!kernel.ok) expect(kernel.why).toMatch(/truncated/);
+      }
+    });
+  },
+);

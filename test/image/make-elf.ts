@@ -1,6 +1,16 @@
 /** Small ELF64 kernels for tests, made by hand: segments of any bytes, Xen notes of any kind. */
-import { ehdr64, EM_X86_64, ET_EXEC, phdr64, PT_LOAD, PT_NOTE, shdr64, SHT_NOTE } from "../../src/image/elf/layout.ts";
+
 import { XEN_ELFNOTE, type XenElfnote } from "../../src/abi/elfnote.ts";
+import {
+  EM_X86_64,
+  ET_EXEC,
+  ehdr64,
+  PT_LOAD,
+  PT_NOTE,
+  phdr64,
+  SHT_NOTE,
+  shdr64,
+} from "../../src/image/elf/layout.ts";
 
 export interface TestSegment {
   readonly paddr: bigint;
@@ -71,7 +81,13 @@ export const noteBytes = (notes: readonly TestNote[]): Uint8Array =>
   Uint8Array.from(
     notes.flatMap((row) => {
       const owner = ascii(`${row.owner ?? "Xen"}\0`);
-      return [...u32(owner.length), ...u32(row.desc.length), ...u32(row.type), ...padded(owner), ...padded(row.desc)];
+      return [
+        ...u32(owner.length),
+        ...u32(row.desc.length),
+        ...u32(row.type),
+        ...padded(owner),
+        ...padded(row.desc),
+      ];
     }),
   );
 
@@ -93,7 +109,8 @@ export function makeElf(spec: TestElf): Uint8Array {
   const notesAt = place(notes.length, 4);
   const guestAt = guest === undefined ? 0 : place(guest.length, 4);
   const namesAt = place(names.length, 4);
-  if (!inSegment && notes.length > 0) sections.push({ name: 1, type: SHT_NOTE, offset: notesAt, size: notes.length });
+  if (!inSegment && notes.length > 0)
+    sections.push({ name: 1, type: SHT_NOTE, offset: notesAt, size: notes.length });
   if (guest !== undefined) sections.push({ name: 11, type: 1, offset: guestAt, size: guest.length });
   sections.push({ name: 23, type: 3, offset: namesAt, size: names.length });
   const shnum = sections.length + 1;

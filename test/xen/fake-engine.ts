@@ -114,6 +114,9 @@ export class FakeEngine implements Engine {
   run(_budget: number): number {
     return L.EXIT_BUDGET;
   }
+  probeStore(): 0 | 1 {
+    return 0;
+  }
   finishStore(_answer: number): number {
     return L.EXIT_BUDGET;
   }

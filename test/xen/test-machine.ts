@@ -2,7 +2,7 @@
  * A machine with only what memory/ and gnttab/ look at, and PV guests with page tables of their own, on the fake engine.
  */
 import { MMUEXT_PIN_L4_TABLE, PTE_A, PTE_P, PTE_RW, PTE_US } from "../../src/abi/mmu.ts";
-import { type Domid, Gfn, Mfn } from "../../src/abi/types.ts";
+import { type Domid, Gfn, type Mfn } from "../../src/abi/types.ts";
 import type { Engine } from "../../src/cpu/types.ts";
 import type { Domain, Vcpu } from "../../src/xen/domain/domain.ts";
 import { createGrantTable, growGrantTable } from "../../src/xen/gnttab/grant-table.ts";
@@ -10,7 +10,13 @@ import type { Call, CallResult, Handler } from "../../src/xen/hypercall/context.
 import type { Machine } from "../../src/xen/machine.ts";
 import { installKernelBase } from "../../src/xen/memory/base-pointer.ts";
 import { createDomainMemory } from "../../src/xen/memory/domain-memory.ts";
-import { COUNT, createFrameTable, TYPE_COUNT, TYPE_MASK, TYPE_SHIFT } from "../../src/xen/memory/frame-table.ts";
+import {
+  COUNT,
+  createFrameTable,
+  TYPE_COUNT,
+  TYPE_MASK,
+  TYPE_SHIFT,
+} from "../../src/xen/memory/frame-table.ts";
 import { memoryCalls, mmuCalls } from "../../src/xen/memory/gate.ts";
 import { relinquish } from "../../src/xen/memory/relinquish.ts";
 import { FakeEngine } from "./fake-engine.ts";
@@ -82,7 +88,12 @@ export function addDomain(machine: Machine, domid: number, options: DomainOption
 }
 
 /** What a general hypercall handler is called with. */
-export function call(machine: Machine, vcpu: Vcpu, handler: Handler, ...args: (bigint | number)[]): CallResult {
+export function call(
+  machine: Machine,
+  vcpu: Vcpu,
+  handler: Handler,
+  ...args: (bigint | number)[]
+): CallResult {
   const values = [0, 1, 2, 3, 4, 5].map((i) => BigInt.asUintN(64, BigInt(args[i] ?? 0)));
   const inFlight: Call = {
     machine,
@@ -131,10 +142,20 @@ export interface Guest {
   entryAddress(pfn: number): bigint;
 }
 
-export function makeGuest(test: TestMachine<Engine>, domid: number, pages = 64, options: DomainOptions = {}): Guest {
+export function makeGuest(
+  test: TestMachine<Engine>,
+  domid: number,
+  pages = 64,
+  options: DomainOptions = {},
+): Guest {
   const { machine, engine } = test;
   const domain = addDomain(machine, domid, options);
-  const dom0 = { ...domain, domid: 0x7ffe as Domid, privileged: true, memory: createDomainMemory(0) } as Domain;
+  const dom0 = {
+    ...domain,
+    domid: 0x7ffe as Domid,
+    privileged: true,
+    memory: createDomainMemory(0),
+  } as Domain;
   const memory = memoryCalls(machine, dom0);
   const populated = memory.populate(domain.domid, Gfn(0), pages);
   if (!populated.ok || populated.value.length !== pages) throw new Error("not enough frames");
@@ -147,7 +168,8 @@ export function makeGuest(test: TestMachine<Engine>, domid: number, pages = 64, 
     frame.value.setBigUint64(slot * 8, entry);
     frame.value.unmap();
   };
-  const pointer = (pfn: number, flags: number): bigint => (BigInt(mfns[pfn] as number) << 12n) | BigInt(flags);
+  const pointer = (pfn: number, flags: number): bigint =>
+    (BigInt(mfns[pfn] as number) << 12n) | BigInt(flags);
   write(0, 272, pointer(1, PTE_P | PTE_RW | PTE_A));
   write(1, 0, pointer(2, PTE_P | PTE_RW | PTE_A));
   for (let i = 0; i < l1Count; i++) write(2, i, pointer(3 + i, PTE_P | PTE_RW | PTE_A));
@@ -183,7 +205,8 @@ export function makeGuest(test: TestMachine<Engine>, domid: number, pages = 64, 
       }
       return BASE + BigInt(pfn) * 4096n + BigInt(offset);
     },
-    get: (pfn, offset) => engine.mem.view.getBigUint64(engine.mem.readAddress(mfns[pfn] as number) + offset, true),
+    get: (pfn, offset) =>
+      engine.mem.view.getBigUint64(engine.mem.readAddress(mfns[pfn] as number) + offset, true),
     entry: (pfn) => engine.mem.view.getBigUint64(engine.mem.readAddress(l1Of(pfn)) + (pfn & 511) * 8, true),
     entryAddress: (pfn) => (BigInt(l1Of(pfn)) << 12n) + BigInt((pfn & 511) * 8),
   };

@@ -249,6 +249,15 @@ function fpu(kind: u32, opcode: u32, hasModrm: bool): void {
     bad = true;
     return;
   }
+  if (kind == 1 && opcode == 0xf7 && !isMem) {
+    // maskmov: the operand is DS:RDI
+    store<u16>(rec, gpr(7), R_BASE);
+    if (segment && !a32) store<u16>(rec, segment, R_IDX);
+    if (a32) {
+      eaRec = rec;
+      splitAddress(op.MICRO_EA, 1);
+    }
+  }
   emit(op.S_FPU);
   store<u8>(rec, isMem ? 0xff : rm, FP_RM);
   store<u8>(rec, reg, FP_REG);
@@ -414,7 +423,7 @@ function oneByte(opcode: u32): void {
       setA(gpr(r));
       setB(gpr(r));
     }
-    addMisc(size | MISC_STACK);
+    addMisc(size);
     return;
   }
   if (opcode >= 0x70 && opcode <= 0x7f) {
@@ -476,7 +485,7 @@ function oneByte(opcode: u32): void {
       const size = stackSize();
       setImm(opcode == 0x6a ? imm8() : immz(size == 1 ? 1 : 2));
       emit(size == 3 ? op.PUSH_B : op.S_PUSH);
-      addMisc(size | MISC_STACK);
+      addMisc(size);
       break;
     }
     case 0x69:
@@ -581,9 +590,12 @@ function oneByte(opcode: u32): void {
       if (!isMem && size == 3) {
         emit(op.POP_A);
         setA(gpr(rm));
-        addMisc(MISC_STACK);
-      } else {
+        } else {
         emit(op.S_POP);
+        // the address is made with RSP already moved; a MICRO record makes it before
+        if (rec != eaRec && isMem && load<u16>(eaRec, R_BASE) == gpr(4)) {
+          store<i32>(eaRec, load<i32>(eaRec, R_DISP) + (1 << size), R_DISP);
+        }
         rmOperand(size);
       }
       break;
@@ -606,11 +618,11 @@ function oneByte(opcode: u32): void {
       break;
     case 0x9c:
       emit(op.S_PUSHF);
-      addMisc(stackSize() | MISC_STACK);
+      addMisc(stackSize());
       break;
     case 0x9d:
       emit(op.S_POPF);
-      addMisc(stackSize() | MISC_STACK);
+      addMisc(stackSize());
       ends = true;
       break;
     case 0x9e:
@@ -692,12 +704,10 @@ function oneByte(opcode: u32): void {
       emit(op.S_RET_IMM);
       store<i64>(rec, load<u16>(pc), R_IMM);
       pc += 2;
-      addMisc(MISC_STACK);
       ends = true;
       break;
     case 0xc3:
       emit(op.RET);
-      addMisc(MISC_STACK);
       ends = true;
       break;
     case 0xc6:
@@ -715,11 +725,10 @@ function oneByte(opcode: u32): void {
       emit(op.S_ENTER);
       store<i64>(rec, load<u16>(pc) | (<i64>load<u8>(pc, 2) << 16), R_IMM);
       pc += 3;
-      addMisc(stackSize() | MISC_STACK);
+      addMisc(stackSize());
       break;
     case 0xc9:
       emit(stackSize() == 3 ? op.LEAVE : op.S_LEAVE16);
-      addMisc(MISC_STACK);
       break;
     case 0xca:
     case 0xcb:
@@ -728,7 +737,7 @@ function oneByte(opcode: u32): void {
         store<i64>(rec, load<u16>(pc), R_IMM);
         pc += 2;
       }
-      addMisc(opSize() | MISC_STACK);
+      addMisc(opSize());
       ends = true;
       break;
     case 0xcc:
@@ -743,7 +752,7 @@ function oneByte(opcode: u32): void {
       break;
     case 0xcf:
       emit(op.S_IRET);
-      addMisc(opSize() | MISC_STACK);
+      addMisc(opSize());
       ends = true;
       break;
     case 0xd7:
@@ -777,7 +786,6 @@ function oneByte(opcode: u32): void {
       break;
     case 0xe8:
       branch(op.CALL, immz(2));
-      addMisc(MISC_STACK);
       ends = true;
       break;
     case 0xe9:
@@ -862,8 +870,7 @@ function oneByte(opcode: u32): void {
         if (!isMem && size == 3) {
           emit(op.PUSH_B);
           setB(gpr(rm));
-          addMisc(MISC_STACK);
-        } else {
+            } else {
           emit(op.S_PUSH);
           rmOperand(size);
         }
@@ -1082,13 +1089,13 @@ function twoByte(): void {
     case 0xa8:
       emit(op.S_PUSH_SEG);
       setC(opcode == 0xa0 ? 4 : 5);
-      addMisc(stackSize() | MISC_STACK);
+      addMisc(stackSize());
       break;
     case 0xa1:
     case 0xa9:
       emit(op.S_POP_SEG);
       setC(opcode == 0xa1 ? 4 : 5);
-      addMisc(stackSize() | MISC_STACK);
+      addMisc(stackSize());
       ends = true;
       break;
     case 0xa2:

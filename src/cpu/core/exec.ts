@@ -8,7 +8,7 @@ import {
   ADC, ADD, CF, DEC, EXPLICIT, INC, OF, RESULT, SBB, SUB, carry, condition, overflow, parity, setLogic, setResult, setSub,
   sign, top, replaceFlags,
 } from "./flags";
-import { doneW, ea, GP, isCanonical, raise, readable, SS, writable } from "./mmu";
+import { doneW, ea, GP, isCanonical, raise, readable, SS, stackFault, writable } from "./mmu";
 import { high, mulU } from "./muldiv";
 import * as op from "./ops";
 import { MISC_STACK, RECORD_SIZE, R_A, R_B, R_IMM, R_INDEX, R_LENGTH, R_LINK, R_MISC, R_OFF, R_OP, R_REL, UNLINKED } from "./record";
@@ -256,6 +256,12 @@ function stopAt(rec: u32, left: i32): i32 {
   const why = load<i32>(EXIT);
   if (why == EXIT_FAULT && load<u32>(NON_CANONICAL) && load<u8>(rec, R_MISC) & MISC_STACK) store<u32>(CPU + X_VECTOR, SS);
   return why;
+}
+
+/** The same when it was the stack that could not be reached. */
+function stopAtStack(rec: u32, left: i32): i32 {
+  stackFault();
+  return stopAt(rec, left);
 }
 
 /** Between two instructions: RIP is set. */
@@ -545,7 +551,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.PUSH_B + 0: {
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(m, load<u64>(B(rec)));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -555,7 +561,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.POP_A + 0: {
         const sp = load<u64>(CPU + RSP);
         const m = readable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(CPU + RSP, sp + 8);
         store<u64>(A(rec), load<u64>(m));
         rec += RECORD_SIZE;
@@ -564,7 +570,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.CALL + 0: {
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
         store<u64>(CPU + RSP, sp);
@@ -577,12 +583,13 @@ export function exec(start: u32, budget: i32): i32 {
       }
       case op.CALL_B + 0: {
         const to = load<u64>(B(rec));
-        if (!canGo(to)) return stopAt(rec, left);
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
+        // processors have stored by the time they look where it goes
+        if (!canGo(to)) return stopAt(rec, left);
         store<u64>(CPU + RSP, sp);
         left -= <i32>load<u8>(rec, R_INDEX) + 1;
         store<u64>(CPU + RIP, to);
@@ -594,12 +601,13 @@ export function exec(start: u32, budget: i32): i32 {
         const f = readable<u64>(ea(rec), tlb);
         if (!f) return stopAt(rec, left);
         const to = load<u64>(f);
-        if (!canGo(to)) return stopAt(rec, left);
         const sp = load<u64>(CPU + RSP) - 8;
         const m = writable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(m, next(rec));
         if (m < SLOTS) doneW();
+        // processors have stored by the time they look where it goes
+        if (!canGo(to)) return stopAt(rec, left);
         store<u64>(CPU + RSP, sp);
         left -= <i32>load<u8>(rec, R_INDEX) + 1;
         store<u64>(CPU + RIP, to);
@@ -610,7 +618,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.RET + 0: {
         const sp = load<u64>(CPU + RSP);
         const m = readable<u64>(sp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         const to = load<u64>(m);
         if (!canGo(to)) return stopAt(rec, left);
         store<u64>(CPU + RSP, sp + 8);
@@ -651,7 +659,7 @@ export function exec(start: u32, budget: i32): i32 {
       case op.LEAVE + 0: {
         const bp = load<u64>(CPU + RBP);
         const m = readable<u64>(bp, tlb);
-        if (!m) return stopAt(rec, left);
+        if (!m) return stopAtStack(rec, left);
         store<u64>(CPU + RSP, bp + 8);
         store<u64>(CPU + RBP, load<u64>(m));
         rec += RECORD_SIZE;

@@ -62,6 +62,12 @@ function nonCanonical(va: u64): void {
   store<u32>(NON_CANONICAL, 1);
 }
 
+/** An access to the stack gave up: a non-canonical address is #SS there. Answers 0, as the handler does. */
+export function stackFault(): i32 {
+  if (load<u32>(EXIT) == EXIT_FAULT && load<u32>(NON_CANONICAL)) store<u32>(CPU + X_VECTOR, SS);
+  return 0;
+}
+
 // @ts-ignore: decorator
 @inline export function isCanonical(va: u64): bool {
   return <u64>((<i64>(va << 16)) >> 16) == va;
@@ -201,6 +207,10 @@ function walk(va: u64, access: u32): bool {
 export function slowR(va: u64, size: u32): u32 {
   const first: u32 = 0x1000 - (<u32>va & 0xfff);
   if (size > first) {
+    if (!isCanonical(va) || !isCanonical(va + (size - 1))) {
+      nonCanonical(va);
+      return 0;
+    }
     // both pages before any byte: the fault of the first one comes first
     const p = slowR(va, first);
     if (!p) return 0;
@@ -238,6 +248,10 @@ export function slowW(va: u64, size: u32): u32 {
     if (p == PROTECTED) return protectedStore(va, size);
     return p;
   }
+  if (!isCanonical(va) || !isCanonical(va + (size - 1))) {
+    nonCanonical(va);
+    return 0;
+  }
   const a = pageW(va, first);
   if (!a) return 0;
   const b = pageW(va + first, size - first);
@@ -255,8 +269,12 @@ export function slowW(va: u64, size: u32): u32 {
 
 /** Would a store fault? (Nothing is said of protected frames.) */
 export function canWrite(va: u64, size: u32): bool {
-  if (!walk(va, ACCESS_WRITE)) return false;
   const last = va + (size - 1);
+  if (!isCanonical(last)) {
+    nonCanonical(last);
+    return false;
+  }
+  if (!walk(va, ACCESS_WRITE)) return false;
   return ((va ^ last) & ~0xfff) == 0 || walk(last & ~0xfff, ACCESS_WRITE);
 }
 

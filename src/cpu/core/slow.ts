@@ -15,7 +15,7 @@ import {
   setExplicit, setResult, shiftOf, top, TF,
 } from "./flags";
 import { fpuExec } from "./fpu/fpu";
-import { addrR, addrW, canWrite, DB, DE, doneW, ea, GP, isCanonical, raise, recordRip, UD } from "./mmu";
+import { addrR, addrW, canWrite, DB, DE, doneW, ea, GP, isCanonical, raise, stackFault, UD } from "./mmu";
 import { divS, divU, divided, high, mulS, mulU } from "./muldiv";
 import * as op from "./ops";
 import {
@@ -156,7 +156,8 @@ export function slow(rec: u32): i32 {
       const old = loadN(CPU + RAX, size);
       const equal = v == old;
       const w = loadN(load<u16>(rec, R_A), size);
-      put(rec, p, equal ? w : v);
+      // memory is written in any case; a register only if equal (else its upper half would go)
+      if (equal || misc(rec) & MISC_MEM) put(rec, p, equal ? w : v);
       if (!equal) setReg(CPU + RAX, size, v);
       compareN(size, old, v);
       return 1;
@@ -267,7 +268,7 @@ export function slow(rec: u32): i32 {
       const size = sizeOf(rec);
       const sp = load<u64>(CPU + RSP);
       const p = addrR(sp, 1 << size);
-      if (!p) return 0;
+      if (!p) return stackFault();
       const v = loadN(p, size);
       // the target's address is made with RSP already past the value
       store<u64>(CPU + RSP, sp + (1 << size));
@@ -288,7 +289,7 @@ export function slow(rec: u32): i32 {
     case op.S_LEAVE16: {
       const bp = load<u64>(CPU + RBP);
       const p = addrR(bp, 2);
-      if (!p) return 0;
+      if (!p) return stackFault();
       const v = load<u16>(p);
       store<u64>(CPU + RSP, bp + 2);
       store<u16>(CPU + RBP, v);
@@ -297,7 +298,7 @@ export function slow(rec: u32): i32 {
     case op.S_RET_IMM: {
       const sp = load<u64>(CPU + RSP);
       const p = addrR(sp, 8);
-      if (!p) return 0;
+      if (!p) return stackFault();
       const to = load<u64>(p);
       if (!isCanonical(to)) {
         raise(GP, true, 0);
@@ -385,7 +386,7 @@ export function slow(rec: u32): i32 {
       const size = sizeOf(rec);
       const sp = load<u64>(CPU + RSP);
       const p = addrR(sp, 5 << size);
-      if (!p) return 0;
+      if (!p) return stackFault();
       return far(
         rec, FAR_IRET, loadN(p, size), load<u16>(p + (1 << size)), loadN(p + (2 << size), size), loadN(p + (3 << size), size),
         load<u16>(p + (4 << size)),
@@ -395,7 +396,7 @@ export function slow(rec: u32): i32 {
       const size = sizeOf(rec);
       const sp = load<u64>(CPU + RSP);
       const p = addrR(sp, 2 << size);
-      if (!p) return 0;
+      if (!p) return stackFault();
       return far(rec, FAR_RET, loadN(p, size), load<u16>(p + (1 << size)), 0, sp + (2 << size) + load<u64>(rec, R_IMM), 0);
     }
     case op.S_FAR_M: {
@@ -412,7 +413,7 @@ export function slow(rec: u32): i32 {
     case op.S_POP_SEG: {
       const bytes: u32 = 1 << sizeOf(rec);
       const p = addrR(load<u64>(CPU + RSP), bytes);
-      if (!p) return 0;
+      if (!p) return stackFault();
       return segment(rec, load<u16>(p), bytes, 0xff, 0);
     }
     case op.S_LSS: {
@@ -468,7 +469,7 @@ function addN(size: u32, a: u64, b: u64): void {
 function push(size: u32, v: u64): i32 {
   const sp = load<u64>(CPU + RSP) - (1 << size);
   const p = addrW(sp, 1 << size);
-  if (!p) return 0;
+  if (!p) return stackFault();
   storeN(p, size, v);
   doneW();
   store<u64>(CPU + RSP, sp);
@@ -479,7 +480,7 @@ function popf(rec: u32): i32 {
   const size = sizeOf(rec);
   const sp = load<u64>(CPU + RSP);
   const p = addrR(sp, 1 << size);
-  if (!p) return 0;
+  if (!p) return stackFault();
   const v = loadN(p, size);
   store<u64>(CPU + RSP, sp + (1 << size));
   const old = load<u64>(CPU + RFLAGS);
@@ -507,18 +508,17 @@ function enter(rec: u32): i32 {
   const sp = load<u64>(CPU + RSP);
   const bp = load<u64>(CPU + RBP);
   // pushes go downwards: RBP, then level - 1 words that stand below RBP, then the new frame's address; in that order
-  // they fault, and at last the new stack pointer must be writable
+  // they fault. At last, with all of it stored, the new stack pointer must be writable
   const words: u32 = level ? level + 1 : 1;
-  if (!canWrite(sp - bytes, bytes)) return 0;
+  if (!canWrite(sp - bytes, bytes)) return stackFault();
   for (let i: u32 = 1; i < level; i++) {
-    if (!addrR(bp - bytes * i, bytes) || !canWrite(sp - bytes * (i + 1), bytes)) return 0;
+    if (!addrR(bp - bytes * i, bytes) || !canWrite(sp - bytes * (i + 1), bytes)) return stackFault();
   }
-  if (level && !canWrite(sp - bytes * words, bytes)) return 0;
-  if (!canWrite(sp - bytes * words - allocate, bytes)) return 0;
+  if (level && !canWrite(sp - bytes * words, bytes)) return stackFault();
   let outer: u32 = 0;
   if (level > 1) {
     outer = addrR(bp - bytes * (level - 1), bytes * (level - 1));
-    if (!outer) return 0;
+    if (!outer) return stackFault();
   }
   const frame = sp - bytes;
   const p = addrW(sp - bytes * words, bytes * words);
@@ -527,6 +527,7 @@ function enter(rec: u32): i32 {
   storeN(p + bytes * (words - 1), size, bp);
   if (level) storeN(p, size, frame);
   doneW();
+  if (!canWrite(sp - bytes * words - allocate, bytes)) return stackFault();
   if (size == 1) store<u16>(CPU + RBP, <u16>frame);
   else store<u64>(CPU + RBP, frame);
   store<u64>(CPU + RSP, sp - bytes * words - allocate);

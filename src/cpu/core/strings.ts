@@ -74,6 +74,12 @@ export function stringOp(what: u32, rec: u32): i32 {
   let available: i64 = load<i32>(LEFT) - index;
   if (available < 1) available = 1;
   let n = pointer(CPU + RCX, a32);
+  if (a32) {
+    // upper halves go at once, as on processors, even if nothing is done
+    store<u64>(CPU + RCX, n);
+    if (what == S_MOVS) store<u64>(CPU + RSI, load<u32>(CPU + RSI));
+    if (what == S_MOVS || what == S_STOS) store<u64>(CPU + RDI, load<u32>(CPU + RDI));
+  }
   let done: u64 = 0;
   let stopped = n == 0;
   const conditional = what == S_SCAS || what == S_CMPS;
@@ -91,13 +97,6 @@ export function stringOp(what: u32, rec: u32): i32 {
       if (!once(what, size, a32, base, step)) {
         store<i32>(LEFT, load<i32>(LEFT) - <i32>done);
         if (conditional) restoreFlags(fa, fb, fc, kind);
-        if (a32 && done == 0) {
-          setPointer(CPU + RCX, true, n);
-          if (!conditional) {
-            setPointer(CPU + RDI, true, load<u64>(CPU + RDI));
-            if (what == S_MOVS) setPointer(CPU + RSI, true, load<u64>(CPU + RSI));
-          }
-        }
         return 0;
       }
       k = 1;

@@ -16,17 +16,17 @@ const target = join(root, "build/hello.elf");
 function build(): number {
   const program = assemble(readFileSync(source, "utf8"));
   if (!program.ok) {
-    console.error(formatErrors("src/guests/hello/hello.asm", program.errors));
+    process.stderr.write(`${formatErrors("src/guests/hello/hello.asm", program.errors)}\n`);
     return 1;
   }
   const file = elfFile(program.value);
   if (!file.ok) {
-    console.error(`src/guests/hello/hello.asm: ${file.why}`);
+    process.stderr.write(`src/guests/hello/hello.asm: ${file.why}\n`);
     return 1;
   }
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, file.value);
-  console.log(`build/hello.elf: ${file.value.length} bytes`);
+  process.stdout.write(`build/hello.elf: ${file.value.length} bytes\n`);
   return 0;
 }
 

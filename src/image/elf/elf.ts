@@ -46,33 +46,44 @@ const MAX_SECTIONS = 65_279; // SHN_LORESERVE - 1: more would need the extension
 
 const elfFault = (kind: ElfFault["kind"], why: string): ElfFault => ({ ...fault(why), kind });
 
-export const dataView = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export const dataView = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-export const isElf = (bytes: Uint8Array): boolean => bytes.length >= 4 && dataView(bytes).getUint32(0, true) === L.ELF_MAGIC;
+export const isElf = (bytes: Uint8Array): boolean =>
+  bytes.length >= 4 && dataView(bytes).getUint32(0, true) === L.ELF_MAGIC;
 
 /** True when [offset, offset+length) lies in a file of `size` bytes; false for anything beyond exact integers too. */
 export const within = (offset: number, length: number, size: number): boolean =>
   offset >= 0 && length >= 0 && offset <= size && length <= size - offset;
 
 export function readElf(bytes: Uint8Array): { readonly ok: true; readonly value: Elf } | ElfFault {
-  if (!isElf(bytes)) return elfFault("not-elf", "the file is not an ELF image (it does not start with 7f 45 4c 46)");
-  if (bytes.length < 20) return elfFault("broken", `the ELF header is cut off: the file has ${bytes.length} bytes`);
+  if (!isElf(bytes))
+    return elfFault("not-elf", "the file is not an ELF image (it does not start with 7f 45 4c 46)");
+  if (bytes.length < 20)
+    return elfFault("broken", `the ELF header is cut off: the file has ${bytes.length} bytes`);
   const wordSize = bytes[L.EI_CLASS];
-  if (bytes[L.EI_DATA] !== L.ELFDATA2LSB) return elfFault("machine", "the ELF image is not little endian, so not for x86");
+  if (bytes[L.EI_DATA] !== L.ELFDATA2LSB)
+    return elfFault("machine", "the ELF image is not little endian, so not for x86");
   const view = dataView(bytes);
   const machine = view.getUint16(18, true);
   if (wordSize === L.ELFCLASS32 && (machine === L.EM_386 || machine === L.EM_X86_64))
     return elfFault("32-bit", "the kernel is a 32-bit ELF image");
-  if (wordSize !== L.ELFCLASS64) return elfFault("broken", `the ELF header names class ${wordSize}, neither 32 nor 64 bits`);
-  if (machine !== L.EM_X86_64) return elfFault("machine", `the ELF image is for machine ${machine}, not for x86-64 (${L.EM_X86_64})`);
-  if (bytes.length < L.ehdr64.size) return elfFault("broken", `the ELF header is cut off: the file has ${bytes.length} bytes`);
+  if (wordSize !== L.ELFCLASS64)
+    return elfFault("broken", `the ELF header names class ${wordSize}, neither 32 nor 64 bits`);
+  if (machine !== L.EM_X86_64)
+    return elfFault("machine", `the ELF image is for machine ${machine}, not for x86-64 (${L.EM_X86_64})`);
+  if (bytes.length < L.ehdr64.size)
+    return elfFault("broken", `the ELF header is cut off: the file has ${bytes.length} bytes`);
 
   const header = L.ehdr64.read(view, 0);
   const segments = readSegments(view, header.e_phoff, header.e_phentsize, header.e_phnum);
   if (!segments.ok) return { ...segments, kind: "broken" };
   const sections = readSections(bytes, view, header);
   if (!sections.ok) return { ...sections, kind: "broken" };
-  return { ok: true, value: { bytes, entry: header.e_entry, segments: segments.value, sections: sections.value } };
+  return {
+    ok: true,
+    value: { bytes, entry: header.e_entry, segments: segments.value, sections: sections.value },
+  };
 }
 
 function readSegments(view: DataView, offset: number, entsize: number, count: number): Parsed<Segment[]> {
@@ -80,7 +91,9 @@ function readSegments(view: DataView, offset: number, entsize: number, count: nu
   if (entsize < L.phdr64.size)
     return fault(`the ELF header says a program header has ${entsize} bytes; they have ${L.phdr64.size}`);
   if (!within(offset, entsize * count, view.byteLength))
-    return fault(`the ${count} program headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`);
+    return fault(
+      `the ${count} program headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`,
+    );
   const out: Segment[] = [];
   for (let i = 0; i < count; i++) {
     const row = L.phdr64.read(view, offset + i * entsize);
@@ -98,15 +111,22 @@ function readSegments(view: DataView, offset: number, entsize: number, count: nu
 }
 
 /** Sections are optional for a kernel, but a table that the file no longer reaches means that it is cut off. */
-function readSections(bytes: Uint8Array, view: DataView, header: ReturnType<typeof L.ehdr64.read>): Parsed<Section[]> {
+function readSections(
+  bytes: Uint8Array,
+  view: DataView,
+  header: ReturnType<typeof L.ehdr64.read>,
+): Parsed<Section[]> {
   const { e_shoff: offset, e_shentsize: entsize, e_shnum: count, e_shstrndx: names } = header;
   if (offset === 0 || count === 0 || count > MAX_SECTIONS || entsize < L.shdr64.size) return parsed([]);
   if (!within(offset, entsize * count, view.byteLength))
-    return fault(`the ${count} section headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`);
+    return fault(
+      `the ${count} section headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`,
+    );
   const rows = Array.from({ length: count }, (_, i) => L.shdr64.read(view, offset + i * entsize));
   const nameTable = rows[names];
   const sections = rows.map((row) => ({
-    name: nameTable === undefined ? "" : stringAt(bytes, nameTable.sh_offset, nameTable.sh_size, row.sh_name, 64),
+    name:
+      nameTable === undefined ? "" : stringAt(bytes, nameTable.sh_offset, nameTable.sh_size, row.sh_name, 64),
     type: row.sh_type,
     addr: row.sh_addr,
     offset: row.sh_offset,
@@ -118,7 +138,13 @@ function readSections(bytes: Uint8Array, view: DataView, header: ReturnType<type
 }
 
 /** The NUL-terminated string at `index` of a string table; cut at `limit` bytes; "" when it lies outside. */
-export function stringAt(bytes: Uint8Array, table: number, size: number, index: number, limit: number): string {
+export function stringAt(
+  bytes: Uint8Array,
+  table: number,
+  size: number,
+  index: number,
+  limit: number,
+): string {
   if (!within(table, size, bytes.length) || index >= size) return "";
   const start = table + index;
   const end = Math.min(table + size, start + limit);

@@ -25,7 +25,9 @@ const MAX_NOTES = 65_536;
 export const segmentNotes = (elf: Elf): Notes =>
   gather(
     elf.bytes,
-    elf.segments.filter((row) => row.type === PT_NOTE && row.offset !== 0).map((row) => [row.offset, row.filesz]),
+    elf.segments
+      .filter((row) => row.type === PT_NOTE && row.offset !== 0)
+      .map((row) => [row.offset, row.filesz]),
   );
 
 /** The notes of all SHT_NOTE sections. */
@@ -58,7 +60,13 @@ function gather(bytes: Uint8Array, ranges: readonly (readonly [number, number])[
 }
 
 /** Notes from `start` to `end`, names and descriptors padded to 4 bytes; answers what was damaged. */
-function readNotes(bytes: Uint8Array, view: DataView, start: number, end: number, out: Note[]): string | undefined {
+function readNotes(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  out: Note[],
+): string | undefined {
   let position = start;
   while (position + nhdr.size <= end) {
     if (out.length >= MAX_NOTES) return `there are more than ${MAX_NOTES} notes`;
@@ -66,8 +74,13 @@ function readNotes(bytes: Uint8Array, view: DataView, start: number, end: number
     const name = position + nhdr.size;
     const desc = name + align4(n_namesz);
     const next = desc + align4(n_descsz);
-    if (desc + n_descsz > end) return `the note at ${hex(position)} claims ${n_namesz} + ${n_descsz} bytes and runs over its table's end`;
-    out.push({ owner: ownerName(bytes, name, n_namesz), type: n_type, desc: bytes.subarray(desc, desc + n_descsz) });
+    if (desc + n_descsz > end)
+      return `the note at ${hex(position)} claims ${n_namesz} + ${n_descsz} bytes and runs over its table's end`;
+    out.push({
+      owner: ownerName(bytes, name, n_namesz),
+      type: n_type,
+      desc: bytes.subarray(desc, desc + n_descsz),
+    });
     position = next;
   }
   return undefined;

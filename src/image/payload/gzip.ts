@@ -12,7 +12,8 @@ const MAX_RATIO = 1032;
 const STEP = 64 * 1024;
 const TRAILER = 8;
 
-export const isGzip = (bytes: Uint8Array): boolean => bytes.length >= 18 && bytes[0] === 0x1f && bytes[1] === 0x8b;
+export const isGzip = (bytes: Uint8Array): boolean =>
+  bytes.length >= 18 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /** Length the last member claims to unpack to (modulo 2^32). Meaningful only if {@link isGzip}. */
 export function claimedSize(bytes: Uint8Array): number {
@@ -25,17 +26,25 @@ export function gunzip(bytes: Uint8Array, limit: number): Parsed<Uint8Array> {
   if (!start.ok) return start;
   const body = bytes.subarray(start.value, bytes.length - TRAILER);
   const claimed = claimedSize(bytes);
-  if (claimed > limit) return fault(`the gzip data unpacks to ${claimed} bytes; at most ${limit} are accepted`);
+  if (claimed > limit)
+    return fault(`the gzip data unpacks to ${claimed} bytes; at most ${limit} are accepted`);
   if (claimed > body.length * MAX_RATIO)
-    return fault(`the gzip data claims to unpack from ${body.length} to ${claimed} bytes, which deflate cannot`);
+    return fault(
+      `the gzip data claims to unpack from ${body.length} to ${claimed} bytes, which deflate cannot`,
+    );
 
   const out = new Uint8Array(claimed);
   const end = inflateInto(out, body);
   if (typeof end === "string") return fault(`the gzip data is damaged: ${end}`);
-  if (end !== claimed) return fault(`the gzip data is damaged: it unpacks to ${end} bytes, its trailer says ${claimed}`);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(bytes.length - 8, true);
+  if (end !== claimed)
+    return fault(`the gzip data is damaged: it unpacks to ${end} bytes, its trailer says ${claimed}`);
+  const stored = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(
+    bytes.length - 8,
+    true,
+  );
   const actual = crc32(out);
-  if (actual !== stored) return fault(`the gzip data is damaged: its CRC is ${hex(actual)}, its trailer says ${hex(stored)}`);
+  if (actual !== stored)
+    return fault(`the gzip data is damaged: its CRC is ${hex(actual)}, its trailer says ${hex(stored)}`);
   return parsed(out);
 }
 

@@ -10,7 +10,8 @@ const BLOCK_MAX = 8 * 1024 * 1024;
 /** Unpacks `packed` (which starts with the magic number) to exactly `size` bytes. */
 export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   // 255 bytes of match length cost one byte of input: nothing unpacks to more.
-  if (size > packed.length * 255) return fault(`the LZ4 data claims to unpack from ${packed.length} to ${size} bytes, which LZ4 cannot`);
+  if (size > packed.length * 255)
+    return fault(`the LZ4 data claims to unpack from ${packed.length} to ${size} bytes, which LZ4 cannot`);
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const out = new Uint8Array(size);
   let from = 0;
@@ -20,19 +21,29 @@ export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array
     from += 4;
     if (word === LZ4_LEGACY_MAGIC) continue; // frames may follow one another
     if (word === 0 || word > packed.length - from)
-      return fault(`the LZ4 block at ${hex(from - 4)} claims ${word} bytes of the ${packed.length - from} left: the data is damaged or truncated`);
+      return fault(
+        `the LZ4 block at ${hex(from - 4)} claims ${word} bytes of the ${packed.length - from} left: the data is damaged or truncated`,
+      );
     const end = decodeBlock(packed, from, from + word, out, to, Math.min(size, to + BLOCK_MAX));
     if (end < 0) return fault(`the LZ4 block at ${hex(from - 4)} is damaged`);
     from += word;
     to = end;
   }
-  if (from !== packed.length) return fault(`the LZ4 data ends in the middle of a block size: it is truncated`);
+  if (from !== packed.length)
+    return fault(`the LZ4 data ends in the middle of a block size: it is truncated`);
   if (to !== size) return fault(`the LZ4 data unpacks to ${to} bytes, its last word says ${size}`);
   return parsed(out);
 }
 
 /** One block from src[s..sEnd) to dst[d..dEnd); answers where in dst it ended, or -1 when it is not LZ4. */
-function decodeBlock(src: Uint8Array, s0: number, sEnd: number, dst: Uint8Array, d0: number, dEnd: number): number {
+function decodeBlock(
+  src: Uint8Array,
+  s0: number,
+  sEnd: number,
+  dst: Uint8Array,
+  d0: number,
+  dEnd: number,
+): number {
   let s = s0;
   let d = d0;
   for (;;) {

@@ -35,6 +35,9 @@ export function trailingLength(packed: Uint8Array): number {
 function unpackLz4(packed: Uint8Array, limit: number): Parsed<Uint8Array> {
   if (packed.length <= 8) return fault(`the LZ4 payload has only ${packed.length} bytes`);
   const size = trailingLength(packed);
-  if (size > limit) return fault(`the LZ4 payload says it unpacks to ${size} bytes (${hex(size)}); at most ${limit} are accepted`);
+  if (size > limit)
+    return fault(
+      `the LZ4 payload says it unpacks to ${size} bytes (${hex(size)}); at most ${limit} are accepted`,
+    );
   return unlz4Legacy(packed.subarray(0, packed.length - 4), size);
 }

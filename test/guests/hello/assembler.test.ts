@@ -42,6 +42,7 @@ const errorOf = (source: string): string => {
 describe("the assembler", () => {
   // source (and what iced-x86 reads back, where its words differ)
   const same = (line: string): [string, string] => [line, line];
+  // biome-ignore format: a table
   it.each<[string, string]>([
     same("mov rax, rbx"), same("mov r8d, r15d"), same("mov al, sil"), same("mov r9b, dil"), same("mov ax, r10w"),
     same("mov rax, [rbx]"), same("mov [rsp], rax"), same("mov eax, [r13]"), same("mov [rbp], cl"), same("mov rdx, [r12]"),
@@ -76,10 +77,12 @@ describe("the assembler", () => {
     ["int 0x82", "int 0x82"], same("rep movsb"), same("rep stosq"), same("movsq"), same("stosb"), same("lodsb"), ["repne scasb", "repne scasb"], ["repe cmpsb", "repe cmpsb"], same("stosd"), same("movsd"), same("lodsq"),
   ])("%s", (line, read) => {
     expect(decode(text(line))).toEqual([read]);
-  }); // biome-ignore format: a table
+  });
 
   it("addresses names relative to rip, whatever follows the displacement", () => {
-    const bytes = text("mov rax, [there]\nmov dword [there + 8], 0x1234\ncmp byte [there], 1\nlea rdi, [there]\nud2\nthere: dq 0");
+    const bytes = text(
+      "mov rax, [there]\nmov dword [there + 8], 0x1234\ncmp byte [there], 1\nlea rdi, [there]\nud2\nthere: dq 0",
+    );
     const there = bytes.length - 8;
     const at = BASE + BigInt(there);
     const hex = (n: bigint): string => `0x${n.toString(16)}`;
@@ -113,6 +116,7 @@ describe("the assembler", () => {
   });
 
   it("knows local labels, constants, data and sections", () => {
+    // biome-ignore format: a program
     const out = assemble(
       [
         "org 0x1000", "size equ 2 * (3 + 1) - -1 % 2 ; nine? no: 8 - (-1 % 2) = 9",
@@ -121,7 +125,7 @@ describe("the assembler", () => {
         "section .data", 'db "ab\\n\\0", 1, size, \'c\'', "align 8", "dq one, two.x, -1", "here: dd $ - here", "dw 0xffff",
         "section .bss", "b: resq 2", "align 16", "c: resb 1",
       ].join("\n"),
-    ); // biome-ignore format: a program
+    );
     if (!out.ok) throw new Error(JSON.stringify(out.errors));
     const [code, data, bss] = out.value.sections;
     expect([code?.address, data?.address, bss?.address]).toEqual([0x1000n, 0x2000n, 0x3000n]);
@@ -129,7 +133,11 @@ describe("the assembler", () => {
     const bytes = data?.bytes ?? new Uint8Array(0);
     expect([...bytes.subarray(0, 8)]).toEqual([97, 98, 10, 0, 1, 9, 99, 0]);
     const view = new DataView(bytes.buffer);
-    expect([view.getBigUint64(8, true), view.getBigUint64(16, true), view.getBigInt64(24, true)]).toEqual([0x1000n, 0x1003n, -1n]);
+    expect([view.getBigUint64(8, true), view.getBigUint64(16, true), view.getBigInt64(24, true)]).toEqual([
+      0x1000n,
+      0x1003n,
+      -1n,
+    ]);
     expect(bss?.size).toBe(17);
     expect(out.value.entry).toBe(0x1000n);
     expect(out.value.notes).toEqual([

@@ -6,12 +6,13 @@ import { readFileSync } from "node:fs";
 import { Domid } from "../../../src/abi/types.ts";
 import { createEngine } from "../../../src/cpu/engine.ts";
 import { Consoled } from "../../../src/devices/console/consoled.ts";
-import { buildPv, type PvBuilt } from "../../../src/dombuild/pv.ts";
 import { readKernel } from "../../../src/dombuild/kernel.ts";
+import { buildPv, type PvBuilt } from "../../../src/dombuild/pv.ts";
 import { readRamdisk } from "../../../src/dombuild/ramdisk.ts";
 import { Nanos } from "../../../src/lib/brand.ts";
 import { createXen, type Xen } from "../../../src/xen/index.ts";
 import { connectLocal, type XsClient } from "../../../src/xenstore/client/client.ts";
+import type { Perms } from "../../../src/xenstore/perms.ts";
 import { Xenstored } from "../../../src/xenstore/xenstored.ts";
 
 export interface Guest {
@@ -28,9 +29,29 @@ export interface Guest {
   shutdown(): number | undefined;
 }
 
-export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: number, more: { ramdisk?: Uint8Array; terminal?: boolean } = {}): Guest {
-  const engine = createEngine({ core: readFileSync(new URL("../../../build/core.wasm", import.meta.url)), memoryPages: 16_384 });
-  const xen = createXen({ engine, memoryMib: 4096, pcpus: 4, cpuMhz: 1000, dom0MemoryMib: 256, dom0Vcpus: 1, wallclock: 1_700_000_000, seed: 1 });
+/** dom0 is given so long to take what was printed last: nanoseconds. */
+const AFTERMATH = 1e6;
+
+export function bootGuest(
+  kernelFile: Uint8Array,
+  cmdline: string,
+  memMib: number,
+  more: { ramdisk?: Uint8Array; terminal?: boolean } = {},
+): Guest {
+  const engine = createEngine({
+    core: readFileSync(new URL("../../../build/core.wasm", import.meta.url)),
+    memoryPages: 16_384,
+  });
+  const xen = createXen({
+    engine,
+    memoryMib: 4096,
+    pcpus: 4,
+    cpuMhz: 1000,
+    dom0MemoryMib: 256,
+    dom0Vcpus: 1,
+    wallclock: 1_700_000_000,
+    seed: 1,
+  });
   const gate = xen.dom0;
   const xenstored = new Xenstored(gate);
   const xs = connectLocal(xenstored, xen.clock);
@@ -52,7 +73,16 @@ export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: numbe
     if (!result.ok) throw new Error(result.errno);
     return result.value;
   };
-  const domid = must(gate.domctl.create({ handle: new Uint8Array(16), type: "pv", maxVcpus: 1, maxEvtchnPort: 1023, maxGrantFrames: 64, maxMaptrackFrames: 1024 }));
+  const domid = must(
+    gate.domctl.create({
+      handle: new Uint8Array(16),
+      type: "pv",
+      maxVcpus: 1,
+      maxEvtchnPort: 1023,
+      maxGrantFrames: 64,
+      maxMaptrackFrames: 1024,
+    }),
+  );
   must(gate.domctl.setMaxMem(domid, (memMib + 1) * 1024));
   const storePort = must(gate.evtchn.allocUnbound(domid, Domid(0)));
   const consolePort = must(gate.evtchn.allocUnbound(domid, Domid(0)));
@@ -68,7 +98,7 @@ export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: numbe
   });
   if (!built.ok) throw new Error(`${built.why}\n${must(gate.sysctl.readConsole(false))}`);
   const home = `/local/domain/${domid}`;
-  const perms: { domid: number; access: "n" | "r" }[] = [
+  const perms: Perms = [
     { domid: 0, access: "n" },
     { domid: domid as number, access: "r" },
   ];
@@ -100,6 +130,12 @@ export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: numbe
     if (info.ok && info.value.shutdown) code = info.value.shutdownCode;
     return code;
   };
+  const pass = (end: Nanos, stopped: () => boolean): void => {
+    while (xen.clock.now() < end && !stopped()) {
+      const outcome = xen.run(end, 200_000);
+      if (outcome.state === "idle") xen.advanceIdle(Nanos(Math.min(end, outcome.until ?? end)));
+    }
+  };
   return {
     xen,
     xs,
@@ -109,17 +145,9 @@ export function bootGuest(kernelFile: Uint8Array, cmdline: string, memMib: numbe
     type: (text) => void consoled.input(domid, new TextEncoder().encode(text)),
     shutdown,
     run(nanos, until) {
-      const end = Nanos(xen.clock.now() + nanos);
-      while (xen.clock.now() < end && shutdown() === undefined && !until?.test(printed)) {
-        const outcome = xen.run(end, 200_000);
-        if (outcome.state !== "idle") continue;
-        if (outcome.until === undefined || outcome.until >= end) {
-          xen.advanceIdle(end);
-          return;
-        }
-        xen.advanceIdle(outcome.until);
-      }
-      for (let i = 0; i < 20; i++) xen.run(end, 10_000); // what was printed last
+      const stopped = (): boolean => shutdown() !== undefined || until?.test(printed) === true;
+      pass(Nanos(xen.clock.now() + nanos), stopped);
+      pass(Nanos(xen.clock.now() + AFTERMATH), () => false);
     },
   };
 }

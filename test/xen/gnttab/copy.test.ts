@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { GNTCOPY_dest_gref, GNTCOPY_source_gref, GNTST, GNTTABOP_copy, GTF_permit_access, GTF_readonly, GTF_reading, GTF_writing } from "../../../src/abi/grant-table.ts";
+import {
+  GNTCOPY_dest_gref,
+  GNTCOPY_source_gref,
+  GNTST,
+  GNTTABOP_copy,
+  GTF_permit_access,
+  GTF_reading,
+  GTF_readonly,
+  GTF_writing,
+} from "../../../src/abi/grant-table.ts";
 import { DOMID_SELF } from "../../../src/abi/types.ts";
 import { doGrantTableOp } from "../../../src/xen/gnttab/grant-table-op.ts";
 import { counts, type Guest, makeGuest, makeMachine } from "../test-machine.ts";
@@ -46,13 +55,25 @@ test.each<[string, (g: Guest) => [End, End, number, number], number]>([
   ["no such reference", (g) => [[512, 1, 0], own(g, 30), 8, GNTCOPY_source_gref], GNTST.bad_gntref],
   ["no such domain", (g) => [[8, 9, 0], own(g, 30), 8, GNTCOPY_source_gref], GNTST.bad_domain],
   ["another's frame by number", (g) => [[0x3f00, 1, 0], own(g, 30), 8, 0], GNTST.permission_denied],
-  ["a frame that is not one's own", () => [[0x3f00, DOMID_SELF, 0], [8, 1, 0], 8, GNTCOPY_dest_gref], GNTST.bad_page],
+  [
+    "a frame that is not one's own",
+    () => [[0x3f00, DOMID_SELF, 0], [8, 1, 0], 8, GNTCOPY_dest_gref],
+    GNTST.bad_page,
+  ],
   ["within one's own", (g) => [own(g, 30), own(g, 31), 4096, 0], GNTST.okay],
   ["beyond the source page", (g) => [[8, 1, 4090], own(g, 30), 8, GNTCOPY_source_gref], GNTST.bad_copy_arg],
   ["beyond the target page", (g) => [own(g, 30), [8, 1, 4090], 8, GNTCOPY_dest_gref], GNTST.bad_copy_arg],
   ["nothing", (g) => [[8, 1, 0], own(g, 30), 0, GNTCOPY_source_gref], GNTST.okay],
-  ["into a page table of one's own", (g) => [[8, 1, 0], own(g, 3), 8, GNTCOPY_source_gref], GNTST.general_error],
-  ["into a page table of the granter", (g) => [own(g, 30), [11, 1, 0], 8, GNTCOPY_dest_gref], GNTST.general_error],
+  [
+    "into a page table of one's own",
+    (g) => [[8, 1, 0], own(g, 3), 8, GNTCOPY_source_gref],
+    GNTST.general_error,
+  ],
+  [
+    "into a page table of the granter",
+    (g) => [own(g, 30), [11, 1, 0], 8, GNTCOPY_dest_gref],
+    GNTST.general_error,
+  ],
 ])("copy %s", (_, args, expected) => {
   const { t, granter, copier } = pair();
   const before = [...granter.mfns, ...copier.mfns].map((mfn) => counts(t.machine, mfn));

@@ -13,7 +13,10 @@ function setUp() {
   const guest = makeGuest(t, 1);
   const gate = gnttabCalls(t.machine, dom0);
   const flags = (ref: number): number =>
-    t.engine.mem.view.getUint16(t.engine.mem.readAddress(guest.domain.grants.frames[0] as number) + ref * 8, true);
+    t.engine.mem.view.getUint16(
+      t.engine.mem.readAddress(guest.domain.grants.frames[0] as number) + ref * 8,
+      true,
+    );
   return { t, dom0, guest, gate, flags };
 }
 

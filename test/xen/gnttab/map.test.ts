@@ -10,8 +10,8 @@ import {
   GNTTABOP_unmap_and_replace,
   GNTTABOP_unmap_grant_ref,
   GTF_permit_access,
-  GTF_readonly,
   GTF_reading,
+  GTF_readonly,
   GTF_sub_page,
   GTF_transitive,
   GTF_writing,
@@ -31,7 +31,7 @@ function pair(t: TestMachine = makeMachine()) {
 }
 
 /** Fills an entry of a guest's shared table, as the guest would. */
-export const grant = (t: TestMachine, g: Guest, ref: number, flags: number, to: number, mfn: number) => {
+const grant = (t: TestMachine, g: Guest, ref: number, flags: number, to: number, mfn: number) => {
   const at = t.engine.mem.writeAddress(g.domain.grants.frames[0] as number) + ref * 8;
   t.engine.mem.view.setUint16(at, flags, true);
   t.engine.mem.view.setUint16(at + 2, to, true);
@@ -95,33 +95,89 @@ test("the entry may change while it is used; the frame mapped first counts", () 
   granter.put(20, [20n]);
   const second = map(mapper, mapper.va(31), HOST, 9, 1);
   expect(t.engine.load(mapper.va(31))).toBe(20n);
-  expect([unmap(mapper, mapper.va(30), first.handle), unmap(mapper, mapper.va(31), second.handle)]).toEqual([0, 0]);
+  expect([unmap(mapper, mapper.va(30), first.handle), unmap(mapper, mapper.va(31), second.handle)]).toEqual([
+    0, 0,
+  ]);
 });
 
 type Row = [string, (p: ReturnType<typeof pair>) => ReturnType<typeof map>, number];
-const good = ({ t, granter }: ReturnType<typeof pair>, flags: number = GTF_permit_access, to = 2, pfn = 20) =>
-  grant(t, granter, 9, flags, to, granter.mfns[pfn] as number);
+/** Grant 9 made so (flags, to whom, which page, whose), then a mapping of some grant tried. */
+const granted = (
+  p: ReturnType<typeof pair>,
+  [flags = GTF_permit_access, to = 2, pfn = 20, owner = p.granter]: [number?, number?, number?, Guest?],
+  hostAddr: bigint,
+  mapFlags: number,
+  ref: number,
+  dom: number,
+) => {
+  grant(p.t, p.granter, 9, flags, to, owner.mfns[pfn] as number);
+  return map(p.mapper, hostAddr, mapFlags, ref, dom);
+};
 
 test.each<Row>([
-  ["no kind of mapping", (p) => (good(p), map(p.mapper, p.mapper.va(30), GNTMAP_readonly, 9, 1)), GNTST.bad_gntref],
-  ["no such domain", (p) => (good(p), map(p.mapper, p.mapper.va(30), HOST, 9, 7)), GNTST.bad_domain],
-  ["no such reference", (p) => (good(p), map(p.mapper, p.mapper.va(30), HOST, 512, 1)), GNTST.bad_gntref],
-  ["granted to another", (p) => (good(p, GTF_permit_access, 3), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["not granted", (p) => (good(p, 0), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["transitive", (p) => (good(p, GTF_transitive), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["sub-page", (p) => (good(p, GTF_permit_access | GTF_sub_page), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["read-only grant, writable mapping", (p) => (good(p, GTF_permit_access | GTF_readonly), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["read-only grant, read-only mapping", (p) => (good(p, GTF_permit_access | GTF_readonly), map(p.mapper, p.mapper.va(30), HOST | GNTMAP_readonly, 9, 1)), GNTST.okay],
-  ["a page table, writable", (p) => (good(p, GTF_permit_access, 2, 3), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.general_error],
-  ["a page table, read-only", (p) => (good(p, GTF_permit_access, 2, 3), map(p.mapper, p.mapper.va(30), HOST | GNTMAP_readonly, 9, 1)), GNTST.okay],
-  ["a frame that is not the granter's", (p) => (grant(p.t, p.granter, 9, GTF_permit_access, 2, p.mapper.mfns[20] as number), map(p.mapper, p.mapper.va(30), HOST, 9, 1)), GNTST.bad_page],
-  ["an address without a table", (p) => (good(p), map(p.mapper, 0x1000n, HOST, 9, 1)), GNTST.general_error],
-  ["Xen's range", (p) => (good(p), map(p.mapper, 0xffff_8000_0000_0000n, HOST, 9, 1)), GNTST.general_error],
-  ["an entry named by machine address", (p) => (good(p), map(p.mapper, p.mapper.entryAddress(30), HOST | GNTMAP_contains_pte, 9, 1)), GNTST.okay],
-  ["… not aligned", (p) => (good(p), map(p.mapper, p.mapper.entryAddress(30) + 4n, HOST | GNTMAP_contains_pte, 9, 1)), GNTST.general_error],
-  ["… in another's table", (p) => (good(p), map(p.mapper, p.granter.entryAddress(30), HOST | GNTMAP_contains_pte, 9, 1)), GNTST.general_error],
-  ["… in plain memory", (p) => (good(p), map(p.mapper, BigInt(p.mapper.mfns[30] as number) << 12n, HOST | GNTMAP_contains_pte, 9, 1)), GNTST.general_error],
-  ["for a device", (p) => (good(p), map(p.mapper, 0n, GNTMAP_device_map, 9, 1)), GNTST.okay],
+  ["no kind of mapping", (p) => granted(p, [], p.mapper.va(30), GNTMAP_readonly, 9, 1), GNTST.bad_gntref],
+  ["no such domain", (p) => granted(p, [], p.mapper.va(30), HOST, 9, 7), GNTST.bad_domain],
+  ["no such reference", (p) => granted(p, [], p.mapper.va(30), HOST, 512, 1), GNTST.bad_gntref],
+  [
+    "granted to another",
+    (p) => granted(p, [GTF_permit_access, 3], p.mapper.va(30), HOST, 9, 1),
+    GNTST.general_error,
+  ],
+  ["not granted", (p) => granted(p, [0], p.mapper.va(30), HOST, 9, 1), GNTST.general_error],
+  ["transitive", (p) => granted(p, [GTF_transitive], p.mapper.va(30), HOST, 9, 1), GNTST.general_error],
+  [
+    "sub-page",
+    (p) => granted(p, [GTF_permit_access | GTF_sub_page], p.mapper.va(30), HOST, 9, 1),
+    GNTST.general_error,
+  ],
+  [
+    "read-only grant, writable mapping",
+    (p) => granted(p, [GTF_permit_access | GTF_readonly], p.mapper.va(30), HOST, 9, 1),
+    GNTST.general_error,
+  ],
+  [
+    "read-only grant, read-only mapping",
+    (p) => granted(p, [GTF_permit_access | GTF_readonly], p.mapper.va(30), HOST | GNTMAP_readonly, 9, 1),
+    GNTST.okay,
+  ],
+  [
+    "a page table, writable",
+    (p) => granted(p, [GTF_permit_access, 2, 3], p.mapper.va(30), HOST, 9, 1),
+    GNTST.general_error,
+  ],
+  [
+    "a page table, read-only",
+    (p) => granted(p, [GTF_permit_access, 2, 3], p.mapper.va(30), HOST | GNTMAP_readonly, 9, 1),
+    GNTST.okay,
+  ],
+  [
+    "a frame that is not the granter's",
+    (p) => granted(p, [GTF_permit_access, 2, 20, p.mapper], p.mapper.va(30), HOST, 9, 1),
+    GNTST.bad_page,
+  ],
+  ["an address without a table", (p) => granted(p, [], 0x1000n, HOST, 9, 1), GNTST.general_error],
+  ["Xen's range", (p) => granted(p, [], 0xffff_8000_0000_0000n, HOST, 9, 1), GNTST.general_error],
+  [
+    "an entry named by machine address",
+    (p) => granted(p, [], p.mapper.entryAddress(30), HOST | GNTMAP_contains_pte, 9, 1),
+    GNTST.okay,
+  ],
+  [
+    "… not aligned",
+    (p) => granted(p, [], p.mapper.entryAddress(30) + 4n, HOST | GNTMAP_contains_pte, 9, 1),
+    GNTST.general_error,
+  ],
+  [
+    "… in another's table",
+    (p) => granted(p, [], p.granter.entryAddress(30), HOST | GNTMAP_contains_pte, 9, 1),
+    GNTST.general_error,
+  ],
+  [
+    "… in plain memory",
+    (p) => granted(p, [], BigInt(p.mapper.mfns[30] as number) << 12n, HOST | GNTMAP_contains_pte, 9, 1),
+    GNTST.general_error,
+  ],
+  ["for a device", (p) => granted(p, [], 0n, GNTMAP_device_map, 9, 1), GNTST.okay],
 ])("map: %s", (_, attempt, expected) => {
   const p = pair();
   const before = p.granter.mfns.map((mfn) => counts(p.t.machine, mfn));
@@ -142,7 +198,10 @@ test.each<Row>([
 test("handles end at the domain's limit", () => {
   const { t, granter, mapper } = pair();
   grant(t, granter, 9, GTF_permit_access, 2, granter.mfns[20] as number);
-  const statuses = Array.from({ length: 257 }, () => map(mapper, 0n, GNTMAP_device_map | GNTMAP_readonly, 9, 1).status);
+  const statuses = Array.from(
+    { length: 257 },
+    () => map(mapper, 0n, GNTMAP_device_map | GNTMAP_readonly, 9, 1).status,
+  );
   expect(statuses.filter((s) => s === GNTST.okay).length).toBeLessThanOrEqual(255);
   expect([GNTST.no_space, GNTST.general_error]).toContain(statuses.at(-1));
 });
@@ -164,7 +223,9 @@ test("unmap_and_replace moves another mapping into the place", () => {
   grant(t, granter, 9, GTF_permit_access, 2, granter.mfns[20] as number);
   mapper.put(31, [31n]);
   const mapped = map(mapper, mapper.va(30), HOST, 9, 1);
-  expect(unmap(mapper, mapper.va(30), mapped.handle, mapper.va(31), GNTTABOP_unmap_and_replace)).toBe(GNTST.okay);
+  expect(unmap(mapper, mapper.va(30), mapped.handle, mapper.va(31), GNTTABOP_unmap_and_replace)).toBe(
+    GNTST.okay,
+  );
   expect(t.engine.load(mapper.va(30))).toBe(31n);
   expect(t.engine.load(mapper.va(31))).toBe("fault");
 });

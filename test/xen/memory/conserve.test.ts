@@ -6,10 +6,18 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { GTF_permit_access } from "../../../src/abi/grant-table.ts";
 import { MMUEXT_NEW_USER_BASEPTR, MMUEXT_PIN_L1_TABLE, MMUEXT_UNPIN_TABLE } from "../../../src/abi/mmu.ts";
-import { type Domid, DOMID_SELF, Gfn, Gref } from "../../../src/abi/types.ts";
+import { DOMID_SELF, type Domid, Gfn, Gref } from "../../../src/abi/types.ts";
 import { gnttabCalls } from "../../../src/xen/gnttab/gate.ts";
 import { doGrantTableOp } from "../../../src/xen/gnttab/grant-table-op.ts";
-import { COUNT, OWNER_MASK, PGF_ALLOCATED, PGT_l1, TYPE_COUNT, TYPE_MASK, TYPE_SHIFT } from "../../../src/xen/memory/frame-table.ts";
+import {
+  COUNT,
+  OWNER_MASK,
+  PGF_ALLOCATED,
+  PGT_l1,
+  TYPE_COUNT,
+  TYPE_MASK,
+  TYPE_SHIFT,
+} from "../../../src/xen/memory/frame-table.ts";
 import { memoryCalls } from "../../../src/xen/memory/gate.ts";
 import { doMemoryOp } from "../../../src/xen/memory/memory-op.ts";
 import { doMmuUpdate } from "../../../src/xen/memory/mmu-update.ts";
@@ -34,38 +42,82 @@ type Step =
 
 const pfn = fc.nat(PAGES - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("entry" as const), table: fc.nat(5), slot: fc.nat(PAGES), pfn, flags: fc.constantFrom(0, 1, 3, 5, 7, 0x67, 0x87) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("store" as const), slot: fc.nat(PAGES), pfn, flags: fc.constantFrom(0, 1, 3, 7), size: fc.constantFrom(1, 4, 8) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("pin" as const, "unpin" as const, "base" as const), pfn, level: fc.nat(3) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("entry" as const),
+      table: fc.nat(5),
+      slot: fc.nat(PAGES),
+      pfn,
+      flags: fc.constantFrom(0, 1, 3, 5, 7, 0x67, 0x87),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("store" as const),
+      slot: fc.nat(PAGES),
+      pfn,
+      flags: fc.constantFrom(0, 1, 3, 7),
+      size: fc.constantFrom(1, 4, 8),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("pin" as const, "unpin" as const, "base" as const),
+      pfn,
+      level: fc.nat(3),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("balloon" as const), pfn }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("populate" as const), count: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("grant" as const), pfn, ref: fc.nat(3) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("map" as const), ref: fc.nat(3), slot: fc.nat(PAGES), readonly: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("unmap" as const), handle: fc.nat(5), slot: fc.nat(PAGES) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("held" as const), ref: fc.nat(3), write: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("map" as const),
+      ref: fc.nat(3),
+      slot: fc.nat(PAGES),
+      readonly: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("unmap" as const), handle: fc.nat(5), slot: fc.nat(PAGES) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("held" as const), ref: fc.nat(3), write: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), index: fc.nat(3) }) },
 );
 
 test("frames are conserved", { timeout: 600_000 }, () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), step), { maxLength: 80 }), fc.boolean(), (steps, firstDies) => {
-      const t = makeMachine(16, 1024);
-      const free = t.machine.frames.freePages();
-      const dom0 = addDomain(t.machine, 0, { privileged: true });
-      const guests = [makeGuest(t, 1, PAGES), makeGuest(t, 2, PAGES)] as const;
-      const held: { unmap(): void }[] = [];
-      for (const [which, each] of steps) carryOut(t, which ? guests[0] : guests[1], which ? guests[1] : guests[0], each, held);
-      for (const guest of guests) audit(t, guest);
-      destroy(t, guests[firstDies ? 0 : 1].domain, 7);
-      destroy(t, guests[firstDies ? 1 : 0].domain, 100);
-      for (const frame of held.splice(0)) frame.unmap();
-      expect(guests.map((guest) => guest.domain.memory.totPages)).toEqual([0, 0]);
-      destroy(t, dom0);
-      t.machine.frames.drain();
-      expect(t.machine.frames.freePages()).toBe(free);
-      expect(t.machine.frames.linear.size).toBe(0);
-      expect(t.crashed).toEqual([]);
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.boolean(), step), { maxLength: 80 }),
+      fc.boolean(),
+      (steps, firstDies) => {
+        const t = makeMachine(16, 1024);
+        const free = t.machine.frames.freePages();
+        const dom0 = addDomain(t.machine, 0, { privileged: true });
+        const guests = [makeGuest(t, 1, PAGES), makeGuest(t, 2, PAGES)] as const;
+        const held: { unmap(): void }[] = [];
+        for (const [which, each] of steps)
+          carryOut(t, which ? guests[0] : guests[1], which ? guests[1] : guests[0], each, held);
+        for (const guest of guests) audit(t, guest);
+        destroy(t, guests[firstDies ? 0 : 1].domain, 7);
+        destroy(t, guests[firstDies ? 1 : 0].domain, 100);
+        for (const frame of held.splice(0)) frame.unmap();
+        expect(guests.map((guest) => guest.domain.memory.totPages)).toEqual([0, 0]);
+        destroy(t, dom0);
+        t.machine.frames.drain();
+        expect(t.machine.frames.freePages()).toBe(free);
+        expect(t.machine.frames.linear.size).toBe(0);
+        expect(t.crashed).toEqual([]);
+      },
+    ),
     { numRuns: Number(process.env["CONSERVE_RUNS"] ?? 150) },
   );
 });
@@ -87,7 +139,8 @@ function carryOut(t: TestMachine, g: Guest, peer: Guest, s: Step, held: { unmap(
       const result = emulatePtWrite(t.machine, g.vcpu, table, s.slot * 8, s.size, value);
       if (result === "refused") break;
       const at = t.engine.mem.writeAddress(table) + s.slot * 8;
-      for (let i = 0; i < s.size; i++) t.engine.mem.u8[at + i] = Number((result.commit >> BigInt(i * 8)) & 0xffn);
+      for (let i = 0; i < s.size; i++)
+        t.engine.mem.u8[at + i] = Number((result.commit >> BigInt(i * 8)) & 0xffn);
       break;
     }
     case "pin":
@@ -120,7 +173,12 @@ function carryOut(t: TestMachine, g: Guest, peer: Guest, s: Step, held: { unmap(
       break;
     }
     case "map":
-      put(t, g, [g.va(s.slot), BigInt(s.readonly ? 6 : 2) | (BigInt(8 + s.ref) << 32n), peer.domain.domid, 0]);
+      put(t, g, [
+        g.va(s.slot),
+        BigInt(s.readonly ? 6 : 2) | (BigInt(8 + s.ref) << 32n),
+        peer.domain.domid,
+        0,
+      ]);
       g.call(doGrantTableOp, 0, g.va(ARGS), 1);
       break;
     case "unmap":
@@ -129,7 +187,11 @@ function carryOut(t: TestMachine, g: Guest, peer: Guest, s: Step, held: { unmap(
       break;
     case "held": {
       const dom0 = t.machine.domains.get(0 as Domid) as never;
-      const frame = gnttabCalls(t.machine, dom0).map(g.domain.domid, Gref(8 + s.ref), s.write ? "write" : "read");
+      const frame = gnttabCalls(t.machine, dom0).map(
+        g.domain.domid,
+        Gref(8 + s.ref),
+        s.write ? "write" : "read",
+      );
       if (frame.ok) held.push(frame.value);
       break;
     }
@@ -143,7 +205,8 @@ function put(t: TestMachine, g: Guest, words: (bigint | number)[]): void {
   // Written as the guest would: only while the page is still his and writable.
   t.engine.select(g.vcpu.engineVcpu as number);
   t.engine.flushTlb();
-  for (const [i, word] of words.entries()) t.engine.store(g.va(ARGS) + BigInt(i * 8), BigInt.asUintN(64, BigInt(word)));
+  for (const [i, word] of words.entries())
+    t.engine.store(g.va(ARGS) + BigInt(i * 8), BigInt.asUintN(64, BigInt(word)));
 }
 
 /** No validated L1 maps a table or descriptors writable, nor a frame without counting it. */

@@ -10,7 +10,8 @@ import { counts, type Guest, KERNEL_RO, KERNEL_RW, makeGuest, makeMachine } from
 
 const ARGS = 60;
 const pte = (g: Guest, pfn: number, flags: bigint): bigint => (BigInt(g.mfns[pfn] as number) << 12n) | flags;
-const readOnly = (g: Guest, pfn: number) => expect(g.call(doUpdateVaMapping, g.va(pfn), pte(g, pfn, KERNEL_RO), 2)).toBe(0);
+const readOnly = (g: Guest, pfn: number) =>
+  expect(g.call(doUpdateVaMapping, g.va(pfn), pte(g, pfn, KERNEL_RO), 2)).toBe(0);
 
 test.each<[string, bigint, bigint | undefined]>([
   ["null", 0n, 0n],
@@ -26,7 +27,7 @@ test.each<[string, bigint, bigint | undefined]>([
   ["a call gate with reserved bits", 0x0000_ec01_0010_0000n, undefined],
 ])("descriptor: %s", (_, descriptor, expected) => {
   const fixed = checkDescriptor(Number(descriptor & 0xffff_ffffn), Number(descriptor >> 32n));
-  const value = fixed && ((BigInt(fixed.high) << 32n) | BigInt(fixed.low));
+  const value = fixed && (BigInt(fixed.high) << 32n) | BigInt(fixed.low);
   expect(value).toBe(expected);
 });
 

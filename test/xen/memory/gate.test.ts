@@ -16,7 +16,9 @@ function setUp(maxPages = 100, memoryMib = 64, slots = 4096) {
 test("populate gives ascending frames, fills the M2P, and stops at the limit", () => {
   const t = setUp();
   const got = t.memory.populate(ONE, Gfn(7), 90);
-  expect(got.ok && got.value.every((mfn, i, all) => i === 0 || mfn === (all[i - 1] as number) + 1)).toBe(true);
+  expect(got.ok && got.value.every((mfn, i, all) => i === 0 || mfn === (all[i - 1] as number) + 1)).toBe(
+    true,
+  );
   const first = got.ok ? (got.value[0] as Mfn) : Mfn(0);
   expect(t.machine.frames.m2p.get(first + 5)).toBe(12);
   const more = t.memory.populate(ONE, Gfn(97), 90);
@@ -65,7 +67,11 @@ test("a mapped frame reads, writes, tells the engine, and checks", () => {
   frame.setUint32(16, 0xdead_beef);
   frame.setBigUint64(24, 1n << 63n);
   expect([...frame.read(10, 4)]).toEqual([1, 2, 3, 4]);
-  expect([frame.getUint8(0), frame.getUint32(16), frame.getBigUint64(24)]).toEqual([9, 0xdead_beef, 1n << 63n]);
+  expect([frame.getUint8(0), frame.getUint32(16), frame.getBigUint64(24)]).toEqual([
+    9,
+    0xdead_beef,
+    1n << 63n,
+  ]);
   expect(t.engine.mem.notes.length).toBe(4);
   expect(() => frame.getUint32(4093)).toThrow(Bug);
   expect(() => frame.write(4090, new Uint8Array(7))).toThrow(Bug);
@@ -133,5 +139,8 @@ test("the memory map is the toolstack's to set", () => {
   const map = [{ addr: 0n, size: 0x1000n, type: 1 }];
   expect(t.memory.setMemoryMap(ONE, map).ok).toBe(true);
   expect(t.domain.memory.memoryMap).toEqual(map);
-  expect(memoryCalls(t.machine, t.domain).setMemoryMap(0 as Domid, map)).toEqual({ ok: false, errno: "EPERM" });
+  expect(memoryCalls(t.machine, t.domain).setMemoryMap(0 as Domid, map)).toEqual({
+    ok: false,
+    errno: "EPERM",
+  });
 });

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { readGuest, readGuestU32, readGuestU64, writeGuest, writeGuestU32, writeGuestU64 } from "../../../src/xen/memory/guest-access.ts";
+import {
+  readGuest,
+  readGuestU32,
+  readGuestU64,
+  writeGuest,
+  writeGuestU32,
+  writeGuestU64,
+} from "../../../src/xen/memory/guest-access.ts";
 import { type Guest, makeGuest, makeMachine } from "../test-machine.ts";
 
 test("bytes across pages go in and come out, and code is told", () => {

@@ -10,9 +10,22 @@ const ARGS = 60;
 const LIST = 61;
 
 /** A reservation structure at ARGS with a list at LIST. */
-const reserve = (g: Guest, op: number, list: (bigint | number)[], order = 0, domid: number = DOMID_SELF, flags = 0) => {
+const reserve = (
+  g: Guest,
+  op: number,
+  list: (bigint | number)[],
+  order = 0,
+  domid: number = DOMID_SELF,
+  flags = 0,
+) => {
   const at = g.put(LIST, list);
   g.put(ARGS, [at, list.length, BigInt(order) | (BigInt(flags) << 32n), domid]);
+  return g.call(doMemoryOp, op, g.va(ARGS));
+};
+
+/** Any other subop, its structure given as words. */
+const ask = (g: Guest, op: number, words: (bigint | number)[]) => {
+  g.put(ARGS, words);
   return g.call(doMemoryOp, op, g.va(ARGS));
 };
 
@@ -51,16 +64,24 @@ test.each<[string, (g: Guest) => unknown, unknown]>([
   ["an extent larger than he may ask for", (g) => reserve(g, X.XENMEM_populate_physmap, [100], 10), 0],
   ["for another domain", (g) => reserve(g, X.XENMEM_populate_physmap, [100], 0, 2), 0],
   ["for nobody", (g) => reserve(g, X.XENMEM_populate_physmap, [100], 0, 50), 0],
-  ["populate-on-demand", (g) => reserve(g, X.XENMEM_populate_physmap, [100], 0, DOMID_SELF, X.XENMEMF_populate_on_demand), 0],
+  [
+    "populate-on-demand",
+    (g) => reserve(g, X.XENMEM_populate_physmap, [100], 0, DOMID_SELF, X.XENMEMF_populate_on_demand),
+    0,
+  ],
   ["another's frame given back", (g) => reserve(g, X.XENMEM_decrease_reservation, [0x3f00]), 0],
   ["no frame given back", (g) => reserve(g, X.XENMEM_decrease_reservation, [1n << 40n]), 0],
-  ["Xen's frame given back", (g) => reserve(g, X.XENMEM_decrease_reservation, [g.domain.grants.frames[0] as number]), 0],
-  ["current_reservation", (g) => (g.put(ARGS, [DOMID_SELF]), g.call(doMemoryOp, X.XENMEM_current_reservation, g.va(ARGS))), 64],
-  ["maximum_reservation", (g) => (g.put(ARGS, [DOMID_SELF]), g.call(doMemoryOp, X.XENMEM_maximum_reservation, g.va(ARGS))), 66],
-  ["another's reservation", (g) => (g.put(ARGS, [2]), g.call(doMemoryOp, X.XENMEM_current_reservation, g.va(ARGS))), -ERRNO.EPERM],
-  ["nobody's reservation", (g) => (g.put(ARGS, [50]), g.call(doMemoryOp, X.XENMEM_current_reservation, g.va(ARGS))), -ERRNO.ESRCH],
+  [
+    "Xen's frame given back",
+    (g) => reserve(g, X.XENMEM_decrease_reservation, [g.domain.grants.frames[0] as number]),
+    0,
+  ],
+  ["current_reservation", (g) => ask(g, X.XENMEM_current_reservation, [DOMID_SELF]), 64],
+  ["maximum_reservation", (g) => ask(g, X.XENMEM_maximum_reservation, [DOMID_SELF]), 66],
+  ["another's reservation", (g) => ask(g, X.XENMEM_current_reservation, [2]), -ERRNO.EPERM],
+  ["nobody's reservation", (g) => ask(g, X.XENMEM_current_reservation, [50]), -ERRNO.ESRCH],
   ["reservation nowhere", (g) => g.call(doMemoryOp, X.XENMEM_current_reservation, 0x1000), -ERRNO.EFAULT],
-  ["maximum_gpfn", (g) => (g.put(ARGS, [DOMID_SELF]), g.call(doMemoryOp, X.XENMEM_maximum_gpfn, g.va(ARGS))), 0],
+  ["maximum_gpfn", (g) => ask(g, X.XENMEM_maximum_gpfn, [DOMID_SELF]), 0],
   ["maximum_ram_page", (g) => g.call(doMemoryOp, X.XENMEM_maximum_ram_page, 0), 16384],
   ["memory_map before one is set", (g) => g.call(doMemoryOp, X.XENMEM_memory_map, g.va(ARGS)), -ERRNO.ENOSYS],
   ["machine_memory_map", (g) => g.call(doMemoryOp, X.XENMEM_machine_memory_map, g.va(ARGS)), -ERRNO.EPERM],
@@ -68,14 +89,18 @@ test.each<[string, (g: Guest) => unknown, unknown]>([
   ["remove_from_physmap", (g) => g.call(doMemoryOp, X.XENMEM_remove_from_physmap, g.va(ARGS)), -ERRNO.EACCES],
   ["pod target", (g) => g.call(doMemoryOp, X.XENMEM_get_pod_target, g.va(ARGS)), -ERRNO.EINVAL],
   ["vnuma", (g) => g.call(doMemoryOp, X.XENMEM_get_vnumainfo, g.va(ARGS)), -ERRNO.EOPNOTSUPP],
-  ["claim", (g) => (g.put(ARGS, [0, 5, 0, 1]), g.call(doMemoryOp, X.XENMEM_claim_pages, g.va(ARGS))), -ERRNO.EPERM],
+  ["claim", (g) => ask(g, X.XENMEM_claim_pages, [0, 5, 0, 1]), -ERRNO.EPERM],
   ["no subop", (g) => g.call(doMemoryOp, 63, 0), -ERRNO.ENOSYS],
-  ["a continuation where there is none", (g) => g.call(doMemoryOp, X.XENMEM_maximum_ram_page | (1 << 6), 0), -ERRNO.EINVAL],
-])("%s", (_, ask, expected) => {
+  [
+    "a continuation where there is none",
+    (g) => g.call(doMemoryOp, X.XENMEM_maximum_ram_page | (1 << 6), 0),
+    -ERRNO.EINVAL,
+  ],
+])("%s", (_, answer, expected) => {
   const t = makeMachine();
   addDomain(t.machine, 2);
   const g = makeGuest(t, 1, 64, { maxPages: 66 });
-  expect(ask(g)).toBe(expected);
+  expect(answer(g)).toBe(expected);
 });
 
 test("machphys_mapping and machphys_mfn_list tell where the M2P is", () => {

@@ -1,9 +1,22 @@
 import { expect, test } from "vitest";
 import { ERRNO } from "../../../src/abi/errno.ts";
-import { MMU_MACHPHYS_UPDATE, MMU_NORMAL_PT_UPDATE, MMU_PT_UPDATE_PRESERVE_AD } from "../../../src/abi/mmu.ts";
+import {
+  MMU_MACHPHYS_UPDATE,
+  MMU_NORMAL_PT_UPDATE,
+  MMU_PT_UPDATE_PRESERVE_AD,
+} from "../../../src/abi/mmu.ts";
 import { DOMID_IO, DOMID_SELF, DOMID_XEN } from "../../../src/abi/types.ts";
 import { doMmuUpdate } from "../../../src/xen/memory/mmu-update.ts";
-import { addDomain, counts, type Guest, KERNEL_RO, KERNEL_RW, makeGuest, makeMachine, USER_RW } from "../test-machine.ts";
+import {
+  addDomain,
+  counts,
+  type Guest,
+  KERNEL_RO,
+  KERNEL_RW,
+  makeGuest,
+  makeMachine,
+  USER_RW,
+} from "../test-machine.ts";
 
 const ARGS = 60; // pfn of the request page
 const pte = (g: Guest, pfn: number, flags: bigint): bigint => (BigInt(g.mfns[pfn] as number) << 12n) | flags;
@@ -23,8 +36,16 @@ test.each<[string, (g: Guest) => [bigint, bigint], number]>([
   ["cache attributes are not his", (g) => [g.entryAddress(20), pte(g, 21, KERNEL_RW | 0x10n)], -ERRNO.EINVAL],
   ["PAT is not his", (g) => [g.entryAddress(20), pte(g, 21, KERNEL_RW | 0x80n)], -ERRNO.EINVAL],
   ["G is allowed", (g) => [g.entryAddress(20), pte(g, 21, USER_RW | 0x100n)], 0],
-  ["NX and software bits are his", (g) => [g.entryAddress(20), pte(g, 21, KERNEL_RW | (0x812n << 52n) | 0xe00n)], 0],
-  ["a frame that nobody owns", (g) => [g.entryAddress(20), (300n + BigInt(g.mfns[60] as number)) << 12n | KERNEL_RW], -ERRNO.EBUSY],
+  [
+    "NX and software bits are his",
+    (g) => [g.entryAddress(20), pte(g, 21, KERNEL_RW | (0x812n << 52n) | 0xe00n)],
+    0,
+  ],
+  [
+    "a frame that nobody owns",
+    (g) => [g.entryAddress(20), ((300n + BigInt(g.mfns[60] as number)) << 12n) | KERNEL_RW],
+    -ERRNO.EBUSY,
+  ],
   ["no RAM", (g) => [g.entryAddress(20), (0xf_f000n << 12n) | KERNEL_RW], -ERRNO.EPERM],
   ["the invalid frame", (g) => [g.entryAddress(20), 0x000f_ffff_ffff_f000n | KERNEL_RW], -ERRNO.EINVAL],
   ["a frame of the first MiB", (g) => [g.entryAddress(20), (5n << 12n) | KERNEL_RO], -ERRNO.EBUSY],
@@ -33,12 +54,36 @@ test.each<[string, (g: Guest) => [bigint, bigint], number]>([
   ["an entry beyond the machine", () => [0x8000_0000_0000_0000n, 0n], -ERRNO.EINVAL],
   ["a command that is none", (g) => [g.entryAddress(20) | 4n, 0n], -ERRNO.ENOSYS],
   ["an L4 slot of Xen's", (g) => [(BigInt(g.mfns[0] as number) << 12n) + 256n * 8n, 0n], -ERRNO.EINVAL],
-  ["an L4 slot beyond Xen's", (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 1, KERNEL_RW)], 0],
-  ["an L4 slot to a page that is no L3", (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 20, KERNEL_RW)], -ERRNO.EINVAL],
-  ["an L4 slot to itself, read-only", (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 0, KERNEL_RO)], 0],
-  ["an L4 slot to itself, writable", (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 0, KERNEL_RW)], -ERRNO.EINVAL],
-  ["an L2 slot with a superpage", (g) => [(BigInt(g.mfns[2] as number) << 12n) + 80n, pte(g, 30, KERNEL_RW | 0x80n)], -ERRNO.EINVAL],
-  ["an L3 slot with PWT", (g) => [(BigInt(g.mfns[1] as number) << 12n) + 80n, pte(g, 2, KERNEL_RW | 8n)], -ERRNO.EINVAL],
+  [
+    "an L4 slot beyond Xen's",
+    (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 1, KERNEL_RW)],
+    0,
+  ],
+  [
+    "an L4 slot to a page that is no L3",
+    (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 20, KERNEL_RW)],
+    -ERRNO.EINVAL,
+  ],
+  [
+    "an L4 slot to itself, read-only",
+    (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 0, KERNEL_RO)],
+    0,
+  ],
+  [
+    "an L4 slot to itself, writable",
+    (g) => [(BigInt(g.mfns[0] as number) << 12n) + 300n * 8n, pte(g, 0, KERNEL_RW)],
+    -ERRNO.EINVAL,
+  ],
+  [
+    "an L2 slot with a superpage",
+    (g) => [(BigInt(g.mfns[2] as number) << 12n) + 80n, pte(g, 30, KERNEL_RW | 0x80n)],
+    -ERRNO.EINVAL,
+  ],
+  [
+    "an L3 slot with PWT",
+    (g) => [(BigInt(g.mfns[1] as number) << 12n) + 80n, pte(g, 2, KERNEL_RW | 8n)],
+    -ERRNO.EINVAL,
+  ],
 ])("%s", (_, request, expected) => {
   const t = makeMachine();
   const g = makeGuest(t, 1);
@@ -80,7 +125,8 @@ test("a long array is interrupted and goes on, counting right", () => {
   const g = makeGuest(t, 1, 256);
   for (let page = 0; page < 6; page++) {
     const words: bigint[] = [];
-    for (let i = 0; i < 256; i++) words.push(g.entryAddress(20 + (i & 1)), pte(g, 21, i & 2 ? KERNEL_RO : KERNEL_RW));
+    for (let i = 0; i < 256; i++)
+      words.push(g.entryAddress(20 + (i & 1)), pte(g, 21, i & 2 ? KERNEL_RO : KERNEL_RW));
     g.put(100 + page, words);
   }
   const done = g.va(ARGS);

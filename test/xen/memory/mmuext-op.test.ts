@@ -78,13 +78,27 @@ test("a new base is in force, the old one no longer held", () => {
   const g = makeGuest(t, 1);
   unmap(g, 20);
   // A second L4 with the same kernel.
-  t.engine.mem.view.setBigUint64(t.engine.mem.writeAddress(mfn(g, 20)) + 272 * 8, (BigInt(mfn(g, 1)) << 12n) | 3n, true);
-  expect(run(g, [[M.MMUEXT_NEW_BASEPTR, mfn(g, 20)], [M.MMUEXT_NEW_USER_BASEPTR, mfn(g, 0)]])).toBe(0);
+  t.engine.mem.view.setBigUint64(
+    t.engine.mem.writeAddress(mfn(g, 20)) + 272 * 8,
+    (BigInt(mfn(g, 1)) << 12n) | 3n,
+    true,
+  );
+  expect(
+    run(g, [
+      [M.MMUEXT_NEW_BASEPTR, mfn(g, 20)],
+      [M.MMUEXT_NEW_USER_BASEPTR, mfn(g, 0)],
+    ]),
+  ).toBe(0);
   expect(t.engine.mem.view.getBigUint64(CPU + CR3, true)).toBe(BigInt(mfn(g, 20)) << 12n);
   expect(g.vcpu).toMatchObject({ guestTable: mfn(g, 20), guestTableUser: mfn(g, 0) });
   expect(counts(t.machine, mfn(g, 20)).typeCount).toBe(1);
   expect(counts(t.machine, mfn(g, 0)).typeCount).toBe(2); // pin and user base
-  expect(run(g, [[M.MMUEXT_UNPIN_TABLE, mfn(g, 0)], [M.MMUEXT_NEW_USER_BASEPTR, 0]])).toBe(0);
+  expect(
+    run(g, [
+      [M.MMUEXT_UNPIN_TABLE, mfn(g, 0)],
+      [M.MMUEXT_NEW_USER_BASEPTR, 0],
+    ]),
+  ).toBe(0);
   expect(counts(t.machine, mfn(g, 0)).typeCount).toBe(0);
   expect(t.engine.load(g.va(21))).toBe(0n);
 });
@@ -93,7 +107,12 @@ test("pages are cleared and copied", () => {
   const t = makeMachine();
   const g = makeGuest(t, 1);
   g.put(21, [11n, 22n]);
-  expect(run(g, [[M.MMUEXT_COPY_PAGE, mfn(g, 22), mfn(g, 21)], [M.MMUEXT_CLEAR_PAGE, mfn(g, 21)]])).toBe(0);
+  expect(
+    run(g, [
+      [M.MMUEXT_COPY_PAGE, mfn(g, 22), mfn(g, 21)],
+      [M.MMUEXT_CLEAR_PAGE, mfn(g, 21)],
+    ]),
+  ).toBe(0);
   expect(g.get(22, 8)).toBe(22n);
   expect(g.get(21, 8)).toBe(0n);
 });
@@ -101,7 +120,11 @@ test("pages are cleared and copied", () => {
 test("the first refusal ends an array; *done says where", () => {
   const t = makeMachine();
   const g = makeGuest(t, 1);
-  const ops: Op[] = [[M.MMUEXT_TLB_FLUSH_LOCAL, 0], [M.MMUEXT_UNPIN_TABLE, mfn(g, 9)], [M.MMUEXT_CLEAR_PAGE, mfn(g, 21)]];
+  const ops: Op[] = [
+    [M.MMUEXT_TLB_FLUSH_LOCAL, 0],
+    [M.MMUEXT_UNPIN_TABLE, mfn(g, 9)],
+    [M.MMUEXT_CLEAR_PAGE, mfn(g, 21)],
+  ];
   expect(run(g, ops, DOMID_SELF, g.va(ARGS) + 0x800n)).toBe(-ERRNO.EINVAL);
   expect(g.get(ARGS, 0x800)).toBe(1n);
 });

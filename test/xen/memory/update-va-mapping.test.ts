@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { ERRNO } from "../../../src/abi/errno.ts";
-import { doUpdateVaMapping, doUpdateVaMappingOtherdomain } from "../../../src/xen/memory/update-va-mapping.ts";
+import {
+  doUpdateVaMapping,
+  doUpdateVaMappingOtherdomain,
+} from "../../../src/xen/memory/update-va-mapping.ts";
 import { addDomain, type Guest, KERNEL_RO, KERNEL_RW, makeGuest, makeMachine } from "../test-machine.ts";
 
 const pte = (g: Guest, pfn: number, flags: bigint): bigint => (BigInt(g.mfns[pfn] as number) << 12n) | flags;

@@ -9,7 +9,7 @@
 import {
   addCore, aExp, aSig, aSign, bExp, bSig, bSign, exp, hi, lo, mode, mulCore, setA, setA80, setB, setB80, setResult, signal,
 } from "./soft";
-import { DE, IE, NEAREST, UP, ZE } from "./state";
+import { DE, IE, NEAREST, PE, UP, ZE } from "./state";
 import {
   alternating, divNormal, divSmall, exponential, inverse, mulW, normaliseW, setWide, toFraction, we, wh, wl,
 } from "./wide";
@@ -25,6 +25,10 @@ const FPTAN: u32 = 2;
 const FPATAN: u32 = 3;
 const FSINCOS: u32 = 11;
 const FSIN: u32 = 14;
+const FCOS: u32 = 15;
+
+/** Below this exponent the processor takes an angle for its sine and tangent, and 1 for its cosine, in every rounding mode. */
+const TINY: i32 = -68;
 
 export let pushedSe: u32 = 0, pushedSig: u64 = 0;
 
@@ -119,6 +123,12 @@ export function functionOne(i: u32, se: u32, sig: u64): bool {
   if ((se & 0x7fff) >= 16383 + 63) return false;
   if (c == DENORMAL) signal(DE);
   setA80(se, sig);
+  if (aExp < TINY) {
+    if (i == FCOS) setResult80(0x3fff, TOP);
+    else setResult80(se, sig);
+    signal(PE);
+    return true;
+  }
   const s = aSign;
   reduceAngle();
   if (i == FPTAN) {
@@ -235,6 +245,7 @@ function powerMinusOne(se: u32, sig: u64, c: u32): void {
   if (e >= 0x3fff) {
     if (e == 0x3fff && sig == TOP) setResult80(se >> 15 ? 0xbffe : se, TOP);
     else setResult80(se, sig);
+    signal(PE);
     return;
   }
   if (c == DENORMAL) signal(DE);
@@ -400,6 +411,7 @@ function yLog(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): void {
     setA(u32(e < 0), 63, e < 0 ? -e : e);
     setB80(bSe, bSg);
     mulCore();
+    signal(PE);
     finish80(64);
     return;
   }
@@ -411,8 +423,7 @@ function yLog(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): void {
 function yLogPlusOne(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): void {
   const bs = bSe & 0x8000;
   const s = (aSe ^ bSe) & 0x8000;
-  if (ac == INFINITE || (aSe >> 15 && aSe >= 0xbfff)) {
-    // minus one and below, infinities
+  if (ac == INFINITE) {
     if (aSe >> 15 || bc == ZERO) {
       signal(IE);
       setIndefinite();
@@ -437,6 +448,12 @@ function yLogPlusOne(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): 
     setResult80(s, 0);
     return;
   }
+  if (aSe >= 0xbfff) {
+    // minus one and below: no logarithm
+    setResult80(aSe, aSg);
+    signal(PE);
+    return;
+  }
   setA80(aSe, aSg);
   const negative = aSign;
   if (aExp >= -2) {
@@ -447,6 +464,7 @@ function yLogPlusOne(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): 
       setA(u32(exp < 0), 63, exp < 0 ? -exp : exp);
       setB80(bSe, bSg);
       mulCore();
+      signal(PE);
       finish80(64);
       return;
     }

@@ -371,9 +371,13 @@ function callFunction(i: u32): void {
     return;
   }
   const pushes = i == 2 || i == 11; // FPTAN, FSINCOS
-  if (isEmpty(0)) {
+  const angle = pushes || i >= 14;
+  if (isEmpty(0) || (pushes && !isEmpty(7))) {
+    const overflow = !isEmpty(0);
     underflowStack();
-    if (!settle()) return;
+    const ok = settleC1(overflow);
+    if (angle) store<u16>(FSW, load<u16>(FSW) & ~C2);
+    if (!ok) return;
     setSt(0, resSe, resSig);
     if (pushes) {
       moveTop(-1);
@@ -381,20 +385,11 @@ function callFunction(i: u32): void {
     }
     return;
   }
-  if (pushes && !isEmpty(7)) {
-    roomToPush();
-    if (!settleC1(true)) return;
-    setSt(0, resSe, resSig);
-    moveTop(-1);
-    setSt(0, resSe, resSig);
-    return;
-  }
   const complete = functionOne(i, aSe, aSig);
-  if (!settle()) return;
-  if (i >= 10 || i == 2) { // FSINCOS, FSIN, FCOS, FPTAN: C2 says the operand is out of range
-    store<u16>(FSW, complete ? load<u16>(FSW) & ~C2 : load<u16>(FSW) | C2);
-    if (!complete) return;
-  }
+  const ok = settle();
+  // C2: the angle is out of range
+  if (angle) store<u16>(FSW, complete ? load<u16>(FSW) & ~C2 : load<u16>(FSW) | C2);
+  if (!ok || !complete) return;
   setSt(0, resSe, resSig);
   if (pushes) {
     moveTop(-1);

@@ -14,7 +14,7 @@
 import { encode, immediate, isMnemonic, littleEndian, PREFIXES } from "./encode.ts";
 import { type Expr, type Lookup, parseExpr } from "./expr.ts";
 import { AsmError, lex, show, Tokens } from "./lex.ts";
-import { type Operand, parseOperand, register, type Size, SIZES } from "./operand.ts";
+import { type Operand, parseOperand, register, SIZES, type Size } from "./operand.ts";
 
 export const SECTIONS = [".text", ".data", ".bss"] as const;
 export type SectionName = (typeof SECTIONS)[number];
@@ -41,7 +41,9 @@ export interface SourceError {
   readonly message: string;
 }
 
-export type AssembleResult = { readonly ok: true; readonly value: Assembled } | { readonly ok: false; readonly errors: readonly SourceError[] };
+export type AssembleResult =
+  | { readonly ok: true; readonly value: Assembled }
+  | { readonly ok: false; readonly errors: readonly SourceError[] };
 
 /** What a line does in each pass. */
 type Action =
@@ -51,7 +53,12 @@ type Action =
   | { readonly kind: "org" | "align" | "res"; readonly expr: Expr; readonly unit: number }
   | { readonly kind: "data"; readonly size: Size; readonly items: readonly (Expr | Uint8Array)[] }
   | { readonly kind: "note"; readonly type: string; readonly value: Expr | string }
-  | { readonly kind: "code"; readonly prefixes: readonly number[]; readonly mnemonic: string; readonly operands: readonly Operand[] };
+  | {
+      readonly kind: "code";
+      readonly prefixes: readonly number[];
+      readonly mnemonic: string;
+      readonly operands: readonly Operand[];
+    };
 
 interface Statement {
   readonly line: number;
@@ -82,7 +89,10 @@ export function assemble(source: string): AssembleResult {
     if (errors.length > 0) return { ok: false, errors };
     return { ok: true, value: last.result() };
   }
-  return { ok: false, errors: [{ line: 0, message: "the code does not settle: sizes and addresses keep changing" }] };
+  return {
+    ok: false,
+    errors: [{ line: 0, message: "the code does not settle: sizes and addresses keep changing" }],
+  };
 }
 
 /** `file:line: message` for each, as editors like it. */
@@ -110,7 +120,8 @@ function parse(source: string, errors: SourceError[]): Statement[] {
     const line = i + 1;
     const push = (action: Action): void => void out.push({ line, action, scope, far: false });
     const define = (name: string): void => {
-      if (register(name) !== undefined || isMnemonic(name.toLowerCase())) throw new AsmError(`"${name}" is no name: it means something already`);
+      if (register(name) !== undefined || isMnemonic(name.toLowerCase()))
+        throw new AsmError(`"${name}" is no name: it means something already`);
       if (defined.has(name)) throw new AsmError(`"${name}" is defined twice`);
       defined.add(name);
     };
@@ -127,7 +138,7 @@ function parse(source: string, errors: SourceError[]): Statement[] {
         define(name);
         push({ kind: "label", name });
       }
-      if (!tokens.done) parseStatement(tokens, scope, push, define);
+      if (!tokens.done) push(parseStatement(tokens, scope, define));
       tokens.end();
     });
   });
@@ -136,39 +147,47 @@ function parse(source: string, errors: SourceError[]): Statement[] {
 
 const qualify = (name: string, scope: string): string => (name.startsWith(".") ? scope + name : name);
 
-function parseStatement(tokens: Tokens, scope: string, push: (action: Action) => void, define: (name: string) => void): void {
+function parseStatement(tokens: Tokens, scope: string, define: (name: string) => void): Action {
   const first = tokens.take();
-  if (first.kind !== "word") throw new AsmError(`a line starts with a label, an instruction or a directive, not with ${show(first)}`);
+  if (first.kind !== "word")
+    throw new AsmError(`a line starts with a label, an instruction or a directive, not with ${show(first)}`);
   const next = tokens.peek();
   if (next?.kind === "word" && next.text === "equ") {
     tokens.take();
     const constant = qualify(first.text, scope);
     define(constant);
-    return push({ kind: "equ", name: constant, expr: parseExpr(tokens) });
+    return { kind: "equ", name: constant, expr: parseExpr(tokens) };
   }
   const word = first.text.toLowerCase();
-  if (Object.hasOwn(DATA, word)) return push({ kind: "data", size: DATA[word] as Size, items: list(tokens, dataItem) });
-  if (Object.hasOwn(RESERVE, word)) return push({ kind: "res", unit: RESERVE[word] as number, expr: parseExpr(tokens) });
+  if (Object.hasOwn(DATA, word))
+    return { kind: "data", size: DATA[word] as Size, items: list(tokens, dataItem) };
+  if (Object.hasOwn(RESERVE, word))
+    return { kind: "res", unit: RESERVE[word] as number, expr: parseExpr(tokens) };
   switch (word) {
     case "align":
     case "org":
-      return push({ kind: word, unit: 1, expr: parseExpr(tokens) });
+      return { kind: word, unit: 1, expr: parseExpr(tokens) };
     case "entry":
-      return push({ kind: "entry", name: name(tokens) });
+      return { kind: "entry", name: name(tokens) };
     case "section": {
       const wanted = name(tokens);
       const found = SECTIONS.find((section) => section === wanted);
-      if (found === undefined) throw new AsmError(`there is no section ${wanted}: only ${SECTIONS.join(", ")}`);
-      return push({ kind: "section", name: found });
+      if (found === undefined)
+        throw new AsmError(`there is no section ${wanted}: only ${SECTIONS.join(", ")}`);
+      return { kind: "section", name: found };
     }
     case "note": {
       const type = name(tokens);
       tokens.expect(",");
       const value = dataItem(tokens);
-      return push({ kind: "note", type, value: value instanceof Uint8Array ? new TextDecoder().decode(value) : value });
+      return {
+        kind: "note",
+        type,
+        value: value instanceof Uint8Array ? new TextDecoder().decode(value) : value,
+      };
     }
     default:
-      return push(instruction(tokens, word));
+      return instruction(tokens, word);
   }
 }
 
@@ -209,7 +228,12 @@ interface Pass {
 }
 
 /** One walk over all statements with the names of the walk before; `final`: unknown names are errors. */
-function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bigint>, errors: SourceError[], final: boolean): Pass {
+function runPass(
+  statements: readonly Statement[],
+  known: ReadonlyMap<string, bigint>,
+  errors: SourceError[],
+  final: boolean,
+): Pass {
   const layout = new Layout(known);
   const names = new Map<string, bigint>();
   const symbols: { name: string; address: bigint }[] = [];
@@ -222,7 +246,8 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
       const here = layout.address;
       const lookup: Lookup = (wanted) => {
         if (wanted === "$") return here;
-        if (register(wanted) !== undefined || Object.hasOwn(SIZES, wanted)) throw new AsmError(`"${wanted}" has no value`);
+        if (register(wanted) !== undefined || Object.hasOwn(SIZES, wanted))
+          throw new AsmError(`"${wanted}" has no value`);
         const value = names.get(qualify(wanted, scope)) ?? known.get(qualify(wanted, scope));
         if (value === undefined && final) throw new AsmError(`"${wanted}" is not defined`);
         return value ?? here; // not met yet: near, so that jumps begin short
@@ -247,10 +272,20 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
           return layout.reserve(action.expr.value(lookup) * BigInt(action.unit));
         case "data":
           for (const item of action.items)
-            layout.put(item instanceof Uint8Array ? spread(item, action.size) : immediate(dataValue(item.value(lookup), action.size), action.size, final));
+            layout.put(
+              item instanceof Uint8Array
+                ? spread(item, action.size)
+                : immediate(dataValue(item.value(lookup), action.size), action.size, final),
+            );
           return;
         case "note":
-          notes.push({ type: action.type, value: typeof action.value === "string" ? action.value : BigInt.asUintN(64, action.value.value(lookup)) });
+          notes.push({
+            type: action.type,
+            value:
+              typeof action.value === "string"
+                ? action.value
+                : BigInt.asUintN(64, action.value.value(lookup)),
+          });
           return;
         case "code": {
           const tooFar = (): void => {
@@ -258,7 +293,16 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
             statement.far = true;
           };
           const address = here + BigInt(action.prefixes.length);
-          layout.put([...action.prefixes, ...encode(action.mnemonic, action.operands, { address, lookup, strict: final, far: statement.far, tooFar })]);
+          layout.put([
+            ...action.prefixes,
+            ...encode(action.mnemonic, action.operands, {
+              address,
+              lookup,
+              strict: final,
+              far: statement.far,
+              tooFar,
+            }),
+          ]);
         }
       }
     });
@@ -270,7 +314,8 @@ function runPass(statements: readonly Statement[], known: ReadonlyMap<string, bi
 
 const dataValue = (value: bigint, size: Size): bigint => (size === 8 ? BigInt.asIntN(64, value) : value);
 /** A string in db is its bytes; in wider data each byte takes a unit. */
-const spread = (bytes: Uint8Array, size: Size): number[] => [...bytes].flatMap((byte) => littleEndian(BigInt(byte), size));
+const spread = (bytes: Uint8Array, size: Size): number[] =>
+  [...bytes].flatMap((byte) => littleEndian(BigInt(byte), size));
 
 /** Where the sections stand, and their bytes. A section starts where the one before ended in the pass before. */
 class Layout {
@@ -286,7 +331,8 @@ class Layout {
   #start(section: SectionName): bigint {
     const at = SECTIONS.indexOf(section);
     let address = this.#origin;
-    for (const before of SECTIONS.slice(0, at)) address = roundUp(address + (this.#known.get(`\0size${before}`) ?? 0n));
+    for (const before of SECTIONS.slice(0, at))
+      address = roundUp(address + (this.#known.get(`\0size${before}`) ?? 0n));
     return address;
   }
   #size(section: SectionName): number {
@@ -299,12 +345,14 @@ class Layout {
     this.#section = section;
   }
   org(address: bigint): void {
-    if (SECTIONS.some((section) => this.#size(section) > 0)) throw new AsmError("org must come before any code or data");
+    if (SECTIONS.some((section) => this.#size(section) > 0))
+      throw new AsmError("org must come before any code or data");
     if (address % PAGE !== 0n) throw new AsmError("org must be page aligned");
     this.#origin = address;
   }
   align(to: bigint): void {
-    if (to <= 0n || to > PAGE || (to & (to - 1n)) !== 0n) throw new AsmError("align takes a power of two up to 4096");
+    if (to <= 0n || to > PAGE || (to & (to - 1n)) !== 0n)
+      throw new AsmError("align takes a power of two up to 4096");
     this.#fill((to - (this.address % to)) % to, this.#section === ".text" ? 0x90 : 0);
   }
   reserve(count: bigint): void {
@@ -322,7 +370,8 @@ class Layout {
     else for (let i = 0n; i < count; i++) this.#bytes[this.#section].push(byte);
   }
   #room(count: number): void {
-    if (this.#size(this.#section) + count > MAX_SECTION) throw new AsmError(`${this.#section} grows beyond ${MAX_SECTION} bytes`);
+    if (this.#size(this.#section) + count > MAX_SECTION)
+      throw new AsmError(`${this.#section} grows beyond ${MAX_SECTION} bytes`);
   }
   /** Leaves the sizes to the next pass. */
   close(names: Map<string, bigint>): void {

@@ -5,8 +5,8 @@
 import { XEN_ELFNOTE, XEN_ELFNOTE_OWNER, type XenElfnote } from "../../../abi/elfnote.ts";
 import {
   EM_X86_64,
-  ehdr64,
   ET_EXEC,
+  ehdr64,
   nhdr,
   PF_R,
   PF_W,
@@ -44,7 +44,9 @@ interface Part {
 }
 
 /** Note types that do not exist are refused. */
-export function elfFile(program: Assembled): { readonly ok: true; readonly value: Uint8Array } | { readonly ok: false; readonly why: string } {
+export function elfFile(
+  program: Assembled,
+): { readonly ok: true; readonly value: Uint8Array } | { readonly ok: false; readonly why: string } {
   const unknown = program.notes.find((row) => !Object.hasOwn(XEN_ELFNOTE, row.type));
   if (unknown !== undefined) return { ok: false, why: `there is no Xen note ${unknown.type}` };
   const base = program.notes.find((row) => row.type === "VIRT_BASE")?.value;
@@ -52,7 +54,13 @@ export function elfFile(program: Assembled): { readonly ok: true; readonly value
 
   const strings = new StringTable();
   const symbols = symbolTable(program, strings);
-  const part = (name: string, type: number, flags: number, bytes: Uint8Array, more: Partial<Part> = {}): Part => ({
+  const part = (
+    name: string,
+    type: number,
+    flags: number,
+    bytes: Uint8Array,
+    more: Partial<Part> = {},
+  ): Part => ({
     name,
     type,
     flags,
@@ -65,7 +73,8 @@ export function elfFile(program: Assembled): { readonly ok: true; readonly value
     ...more,
   });
   const [text, data, bss] = program.sections;
-  if (text === undefined || data === undefined || bss === undefined) return { ok: false, why: "a section is missing" };
+  if (text === undefined || data === undefined || bss === undefined)
+    return { ok: false, why: "a section is missing" };
   const names = new StringTable();
   const parts = [
     part(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, text.bytes, { address: text.address }),
@@ -78,10 +87,19 @@ export function elfFile(program: Assembled): { readonly ok: true; readonly value
   ];
   const nameAt = parts.map((row) => names.add(row.name));
   parts[6] = part(".shstrtab", SHT_STRTAB, 0, names.bytes());
-  return { ok: true, value: write(program, parts, nameAt, virtBase, Number(bss.address - data.address) + bss.size) };
+  return {
+    ok: true,
+    value: write(program, parts, nameAt, virtBase, Number(bss.address - data.address) + bss.size),
+  };
 }
 
-function write(program: Assembled, parts: readonly Part[], nameAt: readonly number[], virtBase: bigint, dataMemory: number): Uint8Array {
+function write(
+  program: Assembled,
+  parts: readonly Part[],
+  nameAt: readonly number[],
+  virtBase: bigint,
+  dataMemory: number,
+): Uint8Array {
   let size = ehdr64.size + 3 * phdr64.size;
   const place = (length: number): number => {
     const offset = Math.ceil(size / ALIGN) * ALIGN;
@@ -159,7 +177,9 @@ function symbolTable(program: Assembled, strings: StringTable): Uint8Array {
   const out = new Uint8Array((program.symbols.length + 1) * sym64.size);
   const view = new DataView(out.buffer);
   program.symbols.forEach((symbol, i) => {
-    const section = program.sections.findIndex((row) => symbol.address >= row.address && symbol.address < row.address + BigInt(row.size));
+    const section = program.sections.findIndex(
+      (row) => symbol.address >= row.address && symbol.address < row.address + BigInt(row.size),
+    );
     sym64.write(view, (i + 1) * sym64.size, {
       st_name: strings.add(symbol.name),
       st_info: STB_GLOBAL | (section === 0 ? 2 : 1), // STT_FUNC, STT_OBJECT

@@ -14,7 +14,17 @@ export class AsmError extends Error {
 const WORD = /^[A-Za-z_.$][A-Za-z0-9_.$]*/;
 const NUMBER = /^(0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*)(?![A-Za-z0-9_])/;
 const PUNCT = /^(<<|>>|[[\](),:+\-*/%&|^~])/;
-const ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, "0": 0, "\\": 92, '"': 34, "'": 39, e: 27 };
+const ESCAPES: Readonly<Record<string, number>> = {
+  n: 10,
+  r: 13,
+  t: 9,
+  b: 8,
+  "0": 0,
+  "\\": 92,
+  '"': 34,
+  "'": 39,
+  e: 27,
+};
 
 /** `; …` is a comment. Numbers: 12, 0x1f, 0b101, 'c'; `_` may separate digits. Strings: "…" with \n \r \t \b \0 \e \\ \". */
 export function lex(line: string): Token[] {
@@ -55,9 +65,9 @@ function quoted(text: string): { bytes: Uint8Array; length: number } {
       out += c;
       continue;
     }
-    const escape = ESCAPES[text[++i] ?? ""];
-    if (escape === undefined) throw new AsmError(`unknown escape \\${text[i] ?? ""}`);
-    out += String.fromCharCode(escape);
+    const byte = ESCAPES[text[++i] ?? ""];
+    if (byte === undefined) throw new AsmError(`unknown escape \\${text[i] ?? ""}`);
+    out += String.fromCharCode(byte);
   }
   throw new AsmError(`${quote} without its partner`);
 }
@@ -88,7 +98,10 @@ export class Tokens {
     return true;
   }
   expect(mark: string): void {
-    if (!this.accept(mark)) throw new AsmError(`expected "${mark}"${this.done ? " before the end of the line" : ` before ${show(this.peek())}`}`);
+    if (!this.accept(mark))
+      throw new AsmError(
+        `expected "${mark}"${this.done ? " before the end of the line" : ` before ${show(this.peek())}`}`,
+      );
   }
   end(): void {
     if (!this.done) throw new AsmError(`unexpected ${show(this.peek())}`);

@@ -1,6 +1,7 @@
 /** Operands in Intel's order and words: registers, [memory], constants. */
-import { AsmError, type Tokens } from "./lex.ts";
+
 import { add, constant, type Expr, negate, parseExpr, TERM } from "./expr.ts";
+import { AsmError, type Tokens } from "./lex.ts";
 
 export type Size = 1 | 2 | 4 | 8;
 
@@ -35,7 +36,8 @@ const LOW_BYTES = ["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil"];
 
 const REGISTERS: ReadonlyMap<string, Register> = (() => {
   const out = new Map<string, Register>();
-  const add = (name: string, size: Size, number: number): void => void out.set(name, { kind: "reg", name, size, number });
+  const add = (name: string, size: Size, number: number): void =>
+    void out.set(name, { kind: "reg", name, size, number });
   for (let i = 0; i < 8; i++) {
     const name = CLASSIC[i] as string;
     add(`r${name}`, 8, i);
@@ -100,7 +102,8 @@ function parseMemory(tokens: Tokens, size: Size | undefined): Memory {
     minus = tokens.accept("-");
   } while (minus || tokens.accept("+"));
   tokens.expect("]");
-  if (index?.number === 4 && scale === 1 && base !== undefined && base.number !== 4) [base, index] = [index, base];
+  if (index?.number === 4 && scale === 1 && base !== undefined && base.number !== 4)
+    [base, index] = [index, base];
   if (index?.number === 4) throw new AsmError("rsp cannot be an index");
   return { kind: "mem", size, base, index, scale, disp };
 }

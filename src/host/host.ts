@@ -1,0 +1,395 @@
+/**
+ * The Host: switches the modelled machine on. Here the hypervisor, xenstored, xenconsoled and the toolstack are put
+ * together, driven (pacer.ts), and shown to the outside (types.ts).
+ *
+ *   const host = await Host.start({ clock: "warp" });
+ *   const domid = await host.create({ config, files, paused: false });
+ *   const end = await host.waitForEnd(domid);
+ *   await host.stop();
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
+import { SHUTDOWN } from "../abi/hypercall.ts";
+import { Domid } from "../abi/types.ts";
+import { createEngine } from "../cpu/engine.ts";
+import type { Engine } from "../cpu/types.ts";
+import { Consoled } from "../devices/console/consoled.ts";
+import { bug } from "../lib/absurd.ts";
+import { type Dom0, initDom0 } from "../toolstack/dom0.ts";
+import { XlError } from "../toolstack/error.ts";
+import { domidOf, nameOf } from "../toolstack/names.ts";
+import { type CreateWish, createDomain } from "../toolstack/plan/create.ts";
+import { destroyDomain } from "../toolstack/plan/destroy.ts";
+import { monitorDomain } from "../toolstack/plan/monitor.ts";
+import { pauseDomain, unpauseDomain } from "../toolstack/plan/run-state.ts";
+import { RecentDomids } from "../toolstack/recent-domids.ts";
+import { randomUuid } from "../toolstack/uuid.ts";
+import { type Ended, type Plan, runPlan } from "../toolstack/wait.ts";
+import { createXen, type Xen } from "../xen/index.ts";
+import { connectLocal } from "../xenstore/client/client.ts";
+import { Xenstored } from "../xenstore/xenstored.ts";
+import { Consoles } from "./consoles.ts";
+import { coreModule } from "./core-wasm.ts";
+import { LastWords } from "./last-words.ts";
+import { type Logs, openLogs } from "./logs.ts";
+import { Outside } from "./outside.ts";
+import { Pacer } from "./pacer.ts";
+import { seededBytes } from "./seeded.ts";
+import type {
+  ConsoleAttachment,
+  ConsoleListener,
+  CreateRequest,
+  DomainEnd,
+  DomainRow,
+  HostApi,
+  HostOptions,
+  HostStatus,
+} from "./types.ts";
+import { FileStore, Unpacker } from "./unpacker.ts";
+
+/** Wall clock of guests at power-on in warp: 2024-01-01T00:00:00Z, so that every run is alike. */
+export const WARP_EPOCH = 1_704_067_200;
+
+const DOM0 = { memoryMib: 1024, vcpus: 4 } as const;
+const XENCONSOLED_ATTACHED = "attached";
+
+type Waiter = (end: DomainEnd) => void;
+
+export class Host implements HostApi {
+  readonly #mode: "real" | "warp";
+  readonly #engine: Engine;
+  readonly #slotsTotal: number;
+  readonly #xen: Xen;
+  readonly #dom0: Dom0;
+  readonly #recent: RecentDomids;
+  readonly #consoles: Consoles;
+  readonly #consoled: Consoled;
+  readonly #outside: Outside;
+  readonly #pacer: Pacer;
+  readonly #unpacker: Unpacker;
+  readonly #files = new FileStore();
+  readonly #logs: Logs;
+  readonly #lastWords = new LastWords();
+  /** Domains whose end has not come yet, and who waits for it. */
+  readonly #waiters = new Map<Domid, Set<Waiter>>();
+  /** How the last domains ended, for who asks late. */
+  readonly #ends = new Map<Domid, DomainEnd>();
+  /** Operations under way: told when the machine stops for good. */
+  readonly #underWay = new Set<(error: Error) => void>();
+  #failure: unknown;
+  #onFailure: ((error: unknown) => void) | undefined;
+  #stopped: Promise<void> | undefined;
+
+  static async start(options: HostOptions = {}): Promise<Host> {
+    return new Host(options);
+  }
+
+  private constructor(options: HostOptions) {
+    const { stateDirectory } = options;
+    this.#mode = options.clock ?? "real";
+    this.#logs = openLogs(stateDirectory, (line) => process.stderr.write(`xlab: ${line}\n`));
+    this.#engine = createEngine({ core: coreModule() });
+    this.#slotsTotal = this.#engine.mem.slotsFree();
+    const seed = options.seed ?? 0;
+    const wallclock = this.#mode === "warp" ? WARP_EPOCH : Date.now() / 1000;
+    this.#xen = createXen({
+      engine: this.#engine,
+      memoryMib: options.memoryMib ?? 16_384,
+      pcpus: options.pcpus ?? 4,
+      cpuMhz: options.cpuMhz ?? 1_000,
+      dom0MemoryMib: DOM0.memoryMib,
+      dom0Vcpus: DOM0.vcpus,
+      wallclock,
+      seed,
+    });
+    const { clock, dom0: gate } = this.#xen;
+    this.#xen.onLog((line) => {
+      this.#logs.hypervisor.line(line);
+      this.#lastWords.hear(line);
+    });
+
+    const failed = (error: unknown): void => this.#fail(error);
+    const kick = (): void => this.#pacer.kick();
+    this.#outside = new Outside({ clock, mode: this.#mode, kick, failed });
+    this.#pacer = new Pacer({
+      xen: this.#xen,
+      clock: this.#mode,
+      wallNanos: () => Number(process.hrtime.bigint()),
+      holdIdle: () => this.#consoles.hasPeople(),
+      barrier: () => (this.#consoles.isHeldUp() ? clock.now() : this.#outside.barrier()),
+      failed,
+    });
+    this.#unpacker = new Unpacker(stateDirectory === undefined ? undefined : join(stateDirectory, "cache"));
+
+    const random = seededBytes(seed);
+    const xenstored = new Xenstored(gate);
+    const xs = connectLocal(xenstored, clock);
+    this.#dom0 = {
+      gate,
+      xs,
+      clock,
+      wallclock,
+      newUuid: () => randomUuid(this.#mode === "warp" ? random() : randomBytes(16)),
+    };
+    this.#recent = new RecentDomids(clock);
+    this.#consoles = new Consoles({
+      mode: this.#mode,
+      logFor: (name) => this.#logs.console(name),
+      roomAgain: (domid) => this.#atNextPoint(() => this.#consoled.service(domid)),
+      input: (domid, bytes) => this.#atNextPoint(() => void this.#consoled.input(domid, bytes)),
+      peopleAt: (domid, count) => this.#atNextPoint(() => this.#sayPeople(domid, count)),
+    });
+    this.#consoled = new Consoled({
+      gate,
+      xs: connectLocal(xenstored, clock),
+      open: (domid, name) => this.#consoles.open(domid, name),
+      ttyOf: (domid) => `xlab-console-${domid}`,
+    });
+    initDom0(xs);
+    xs.watch("@releaseDomain", () => this.#lookForEnds());
+    this.#pacer.kick();
+  }
+
+  async create(request: CreateRequest): Promise<Domid> {
+    const { config, files, paused, detail } = request;
+    const wish: CreateWish = {
+      config,
+      kernel: this.#held(files.kernel),
+      ramdisk: this.#held(files.ramdisk),
+      paused,
+      made: (made) => void this.#waiters.set(made, new Set()),
+      ...(detail === undefined ? {} : { detail }),
+    };
+    const domid = await this.#run(createDomain(this.#dom0, this.#recent, wish));
+    if (request.monitor !== "none") this.#monitor(wish, domid, request.monitorLog);
+    return domid;
+  }
+
+  async destroy(domid: Domid): Promise<void> {
+    if (domid === 0) throw new XlError(1, [...NOT_DOM0]);
+    await this.#run(destroyDomain(this.#dom0, this.#recent, domid));
+  }
+
+  async pause(domid: Domid): Promise<void> {
+    this.#mustRun();
+    pauseDomain(this.#dom0, domid);
+    this.#pacer.kick();
+  }
+
+  async unpause(domid: Domid): Promise<void> {
+    this.#mustRun();
+    unpauseDomain(this.#dom0, domid);
+    this.#pacer.kick();
+  }
+
+  list(): DomainRow[] {
+    return this.#dom0.gate.domctl
+      .listInfo(Domid(0))
+      .map((info) => ({ ...info, name: nameOf(this.#dom0, info.domid) }));
+  }
+
+  info(domid: Domid): DomainRow | undefined {
+    const info = this.#dom0.gate.domctl.getInfo(domid);
+    return info.ok ? { ...info.value, name: nameOf(this.#dom0, domid) } : undefined;
+  }
+
+  vcpus(domid: Domid): VcpuInfo[] {
+    const { domctl } = this.#dom0.gate;
+    const info = domctl.getInfo(domid);
+    if (!info.ok) return [];
+    const out: VcpuInfo[] = [];
+    for (let vcpu = 0; vcpu <= info.value.maxVcpuId; vcpu++) {
+      const found = domctl.getVcpuInfo(domid, vcpu);
+      if (found.ok) out.push(found.value);
+    }
+    return out;
+  }
+
+  domidOf(name: string): Domid | undefined {
+    return domidOf(this.#dom0, name);
+  }
+
+  nameOf(domid: Domid): string | undefined {
+    return nameOf(this.#dom0, domid);
+  }
+
+  physinfo(): PhysInfo {
+    const info = this.#dom0.gate.sysctl.physinfo();
+    return info.ok ? info.value : bug(`physinfo: ${info.errno}`);
+  }
+
+  version(): XenVersion {
+    return this.#dom0.gate.sysctl.version();
+  }
+
+  dmesg(clear: boolean): string {
+    const text = this.#dom0.gate.sysctl.readConsole(clear);
+    return text.ok ? text.value : bug(`readconsole: ${text.errno}`);
+  }
+
+  attachConsole(
+    domid: Domid,
+    listener: ConsoleListener,
+    interactive: boolean,
+  ): ConsoleAttachment | undefined {
+    if (domid === 0 || !this.#dom0.gate.domctl.getInfo(domid).ok) return undefined;
+    const attachment = this.#consoles.attach(domid, listener, interactive);
+    this.#pacer.kick();
+    return attachment;
+  }
+
+  async waitForEnd(domid: Domid): Promise<DomainEnd> {
+    const waiters = this.#waiters.get(domid);
+    if (waiters === undefined) return this.#ends.get(domid) ?? this.#endOf(domid) ?? { how: "destroyed" };
+    return await new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      waiters.add((end) => {
+        this.#underWay.delete(reject);
+        resolve(end);
+      });
+    });
+  }
+
+  /** Why the domain died, in a line; undefined when nothing is known of it. */
+  lastWords(domid: Domid): string | undefined {
+    return this.#lastWords.of(domid, this.#consoles.backlog(domid));
+  }
+
+  status(): HostStatus {
+    return {
+      clock: this.#mode,
+      virtualNanos: this.#xen.clock.now(),
+      lagNanos: this.#pacer.lag(),
+      instructions: this.#xen.instructions(),
+      domains: this.#dom0.gate.domctl.listInfo(Domid(0)).length,
+      slotsUsed: this.#slotsTotal - this.#engine.mem.slotsFree(),
+      slotsTotal: this.#slotsTotal,
+    };
+  }
+
+  /** Called once if the model breaks: our mistake, and the end of this machine. */
+  onFailure(hear: (error: unknown) => void): void {
+    this.#onFailure = hear;
+    if (this.#failure !== undefined) hear(this.#failure);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#switchOff();
+    return this.#stopped;
+  }
+
+  async #switchOff(): Promise<void> {
+    this.#pacer.stop();
+    this.#consoles.endAll();
+    this.#abandon(new Error("the host has been stopped"));
+    await this.#unpacker.stop();
+    await this.#logs.close();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#pacer.stop();
+    this.#consoles.endAll();
+    const why = error instanceof Error ? error.message : String(error);
+    this.#abandon(new Error(`the machine has stopped on a mistake of ours: ${why}`, { cause: error }));
+    this.#onFailure?.(error);
+  }
+
+  #abandon(error: Error): void {
+    for (const tell of [...this.#underWay]) tell(error);
+    this.#underWay.clear();
+    this.#waiters.clear();
+  }
+
+  #mustRun(): void {
+    if (this.#failure !== undefined) {
+      throw new Error("the machine has stopped on a mistake of ours", { cause: this.#failure });
+    }
+    if (this.#stopped !== undefined) throw new Error("the host has been stopped");
+  }
+
+  /** Runs a toolstack operation; its failure is the promise's. */
+  #run<T>(plan: Plan<T>): Promise<T> {
+    this.#mustRun();
+    return new Promise((resolve, reject) => {
+      this.#underWay.add(reject);
+      this.#start(plan, (outcome) => {
+        this.#underWay.delete(reject);
+        if (outcome.ok) resolve(outcome.value);
+        else reject(outcome.error);
+      });
+    });
+  }
+
+  #start<T>(plan: Plan<T>, ended: (outcome: Ended<T>) => void): void {
+    const { clock } = this.#dom0;
+    runPlan(
+      { clock, io: (ask, answer) => this.#outside.ask(() => this.#unpacker.answer(ask), answer) },
+      plan,
+      ended,
+    );
+    this.#pacer.kick();
+  }
+
+  #monitor(wish: CreateWish, domid: Domid, alsoTo: ((line: string) => void) | undefined): void {
+    const file = this.#logs.monitor(wish.config.name);
+    const log = (line: string): void => {
+      file.line(line);
+      alsoTo?.(line);
+    };
+    const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid };
+    this.#start(monitorDomain(monitor, domid), () => {});
+  }
+
+  #held(file: CreateRequest["files"]["kernel"]): CreateWish["kernel"] {
+    if (file === undefined || "unreadable" in file) return file;
+    return { path: file.path, bytes: this.#files.intern(file.bytes) };
+  }
+
+  /** From outside into the model: at the next scheduling point. */
+  #atNextPoint(act: () => void): void {
+    if (this.#stopped !== undefined || this.#failure !== undefined) return;
+    this.#xen.clock.at(this.#xen.clock.now(), act);
+    this.#pacer.kick();
+  }
+
+  /** `console/attached`: how many people are at the console. A guest may like to know whether it is worth asking. */
+  #sayPeople(domid: Domid, count: number): void {
+    const { xs } = this.#dom0;
+    const console = `/local/domain/${domid}/console`;
+    if (xs.read(`${console}/ring-ref`) === undefined) return;
+    if (count > 0) xs.write(`${console}/${XENCONSOLED_ATTACHED}`, String(count));
+    else xs.remove(`${console}/${XENCONSOLED_ATTACHED}`);
+  }
+
+  #endOf(domid: Domid): DomainEnd | undefined {
+    const info = this.#dom0.gate.domctl.getInfo(domid);
+    if (!info.ok || (info.value.dying && !info.value.shutdown)) return { how: "destroyed" };
+    if (!info.value.shutdown) return undefined;
+    const reason = info.value.shutdownCode;
+    const words = reason === SHUTDOWN.crash ? this.lastWords(domid) : undefined;
+    return { how: "shutdown", reason, ...(words === undefined ? {} : { lastWords: words }) };
+  }
+
+  #lookForEnds(): void {
+    for (const [domid, waiters] of [...this.#waiters]) {
+      const end = this.#endOf(domid);
+      if (end === undefined) continue;
+      this.#waiters.delete(domid);
+      this.#ends.set(domid, end);
+      const oldest = this.#ends.keys().next();
+      if (this.#ends.size > ENDS_KEPT && oldest.done !== true) this.#ends.delete(oldest.value);
+      for (const tell of waiters) tell(end);
+    }
+  }
+}
+
+const ENDS_KEPT = 1000;
+
+const NOT_DOM0 = [
+  "Not destroying domain 0; use -f to force.",
+  "This can only be done when using a disaggregated hardware domain and toolstack.",
+  "",
+] as const;
