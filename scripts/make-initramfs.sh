@@ -23,7 +23,6 @@ INIT
 cat > "$tree/etc/inittab" <<'INIT'
 ::sysinit:/etc/rc
 hvc0::respawn:-/bin/sh
-::shutdown:/bin/umount -a
 INIT
 cat > "$tree/etc/rc" <<'INIT'
 #!/bin/sh

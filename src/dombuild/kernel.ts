@@ -65,11 +65,10 @@ function unwrap(file: Uint8Array, limit: number): Unwrapped {
   let bytes = file;
   let prefix = "";
   if (isGzip(file)) {
+    // libxc then leaves the file packed, so that no loader knows it.
     if (claimedSize(file) > limit)
-      return buildFault(
-        "parse-image",
-        `the kernel file is gzip data that unpacks to ${claimedSize(file)} bytes; at most ${limit} are accepted`,
-        [...panic("xg_dom_core.c:315", "kernel image too large", "Invalid kernel"), ...NO_LOADER],
+      return unfit(
+        `the kernel file is gzip data whose last bytes claim that it unpacks to ${claimedSize(file)} bytes, and at most ${limit} are accepted: it is cut off or too large`,
       );
     const unpacked = gunzip(file, limit);
     if (!unpacked.ok)

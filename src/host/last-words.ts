@@ -67,7 +67,6 @@ function lastCry(printed: Uint8Array): string | undefined {
 /** One line that a terminal takes no orders from. */
 const tame = (text: string): string =>
   text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: a guest's bytes, control characters and all
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
     .trim()
     .slice(0, LONGEST);

@@ -96,7 +96,6 @@ const LONGEST_NAME = 200;
 
 /** A domain's name as part of a file's: no way out of the directory, no name too long for one. */
 export function fileNameFor(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get into a file name
   let tame = name.replace(/[/\u0000-\u001f]/g, "_");
   while (Buffer.byteLength(tame) > LONGEST_NAME) tame = tame.slice(0, -1);
   return tame === "" || tame === "." || tame === ".." ? `_${tame}` : tame;

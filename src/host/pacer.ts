@@ -108,7 +108,7 @@ export class Pacer {
     this.#idling = false;
     const deadline = started + SLICE_NANOS;
     for (;;) {
-      const barrier = clock === "warp" ? this.#options.barrier?.() : undefined;
+      const barrier = this.#barrier();
       // In warp a step at a time: a question put to the outside during one is due after it.
       const furthest = xen.clock.now() + WARP_STEP_NANOS;
       const limit =
@@ -131,7 +131,8 @@ export class Pacer {
         continue;
       }
       const until = outcome.until;
-      if (barrier !== undefined && (until === undefined || until >= barrier)) {
+      const owed = this.#barrier(); // the run may have put a question
+      if (owed !== undefined && (until === undefined || until >= owed)) {
         this.#sleep(BARRIER_MILLIS);
         return;
       }
@@ -154,6 +155,10 @@ export class Pacer {
         return;
       }
     }
+  }
+
+  #barrier(): Nanos | undefined {
+    return this.#options.clock === "warp" ? this.#options.barrier?.() : undefined;
   }
 
   #adapt(took: number): void {

@@ -8,6 +8,8 @@ import type { ConsoleHost } from "../console/sitting.ts";
 export interface LocalHostOptions {
   readonly clock: "real" | "warp";
   readonly seed: number | undefined;
+  /** Where logs are written and unpacked kernels are kept; undefined: nowhere. */
+  readonly stateDirectory: string | undefined;
 }
 
 export interface LocalHost extends ConsoleHost {

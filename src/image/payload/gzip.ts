@@ -2,7 +2,7 @@
  * One gzip member (RFC 1952), as kernels and ramdisks use it. fflate inflates, a piece of input at a time, so that a bomb
  * is stopped at its limit; size and CRC at the end are compared here, because fflate does not.
  */
-import { Inflate } from "fflate";
+import { Gunzip } from "fflate";
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
 import { crc32 } from "./crc32.ts";
 
@@ -10,7 +10,6 @@ import { crc32 } from "./crc32.ts";
 const MAX_RATIO = 1032;
 /** Input per step: what a bomb may make beyond the limit is this times the ratio. */
 const STEP = 64 * 1024;
-const TRAILER = 8;
 
 export const isGzip = (bytes: Uint8Array): boolean =>
   bytes.length >= 18 && bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -22,64 +21,43 @@ export function claimedSize(bytes: Uint8Array): number {
 
 /** Unpacks `bytes`, which must be one member and nothing else, to at most `limit` bytes. */
 export function gunzip(bytes: Uint8Array, limit: number): Parsed<Uint8Array> {
-  const start = headerEnd(bytes);
-  if (!start.ok) return start;
-  const body = bytes.subarray(start.value, bytes.length - TRAILER);
+  if (!isGzip(bytes)) return fault("the data is not gzip");
   const claimed = claimedSize(bytes);
   if (claimed > limit)
     return fault(`the gzip data unpacks to ${claimed} bytes; at most ${limit} are accepted`);
-  if (claimed > body.length * MAX_RATIO)
+  if (claimed > bytes.length * MAX_RATIO)
     return fault(
-      `the gzip data claims to unpack from ${body.length} to ${claimed} bytes, which deflate cannot`,
+      `the gzip data claims to unpack from ${bytes.length} to ${claimed} bytes, which deflate cannot`,
     );
 
   const out = new Uint8Array(claimed);
-  const end = inflateInto(out, body);
+  const end = inflateInto(out, bytes);
   if (typeof end === "string") return fault(`the gzip data is damaged: ${end}`);
   if (end !== claimed)
     return fault(`the gzip data is damaged: it unpacks to ${end} bytes, its trailer says ${claimed}`);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(
-    bytes.length - 8,
-    true,
-  );
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stored = view.getUint32(bytes.length - 8, true);
   const actual = crc32(out);
   if (actual !== stored)
     return fault(`the gzip data is damaged: its CRC is ${hex(actual)}, its trailer says ${hex(stored)}`);
   return parsed(out);
 }
 
-/** Fills `out`; answers how many bytes came (more than fit: counting stops soon), or fflate's complaint. */
-function inflateInto(out: Uint8Array, body: Uint8Array): number | string {
+/** Fills `out`; answers how many bytes came (more than fit: counting stops soon), or what is wrong. */
+function inflateInto(out: Uint8Array, bytes: Uint8Array): number | string {
   let count = 0;
-  let ended = false;
-  const stream = new Inflate((piece, final) => {
+  const stream = new Gunzip((piece) => {
     if (count + piece.length <= out.length) out.set(piece, count);
     count += piece.length;
-    ended = final;
   });
+  stream.onmember = () => {
+    throw new Error("more data follows its end");
+  };
   try {
-    for (let i = 0; i < body.length && count <= out.length; i += STEP)
-      stream.push(body.subarray(i, i + STEP), i + STEP >= body.length);
+    for (let i = 0; i < bytes.length && count <= out.length; i += STEP)
+      stream.push(bytes.subarray(i, i + STEP), i + STEP >= bytes.length);
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be inflated";
   }
-  if (!ended && count <= out.length) return "it is cut off";
   return count;
-}
-
-/** Where the deflate data starts: the header has optional fields. */
-function headerEnd(bytes: Uint8Array): Parsed<number> {
-  if (!isGzip(bytes)) return fault("the data is not gzip");
-  if (bytes[2] !== 8) return fault(`the gzip data uses method ${bytes[2]}; only deflate (8) is defined`);
-  const flags = bytes[3] ?? 0;
-  let i = 10;
-  if (flags & 4) i += 2 + (bytes[10] ?? 0) + (bytes[11] ?? 0) * 256; // FEXTRA
-  for (const flag of [8, 16]) {
-    if (!(flags & flag)) continue; // FNAME, FCOMMENT: NUL-terminated
-    while (i < bytes.length && bytes[i] !== 0) i++;
-    i++;
-  }
-  if (flags & 2) i += 2; // FHCRC
-  if (i > bytes.length - TRAILER) return fault("the gzip header is cut off");
-  return parsed(i);
 }

@@ -107,6 +107,9 @@ export interface Vcpu {
 
   readonly runstate: Runstate;
   readonly timers: VcpuTimers;
+  /** PAUSEs in a row, and ICOUNT at the last one: sched/spin.ts. */
+  pauses: number;
+  lastPause: number;
   /** TSC - ICOUNT in ticks: what TSC_OFFSET in the engine holds. */
   tscOffset: number;
   /** Its own time in ticks: where it stopped last, or when it was woken. It never goes back. */

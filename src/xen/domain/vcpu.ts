@@ -43,6 +43,8 @@ export function createVcpu(machine: Machine, domain: Domain, id: number): Vcpu {
     pollPort: 0,
     runstate: createRunstate(machine.time.now()),
     timers: createVcpuTimers(domain.type),
+    pauses: 0,
+    lastPause: 0,
     tscOffset: 0,
     readyAt: machine.time.ticks,
     processor: id % machine.sched.pcpus.length,

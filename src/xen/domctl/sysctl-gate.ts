@@ -2,11 +2,16 @@
 import { ok, refuse } from "../../abi/errno.ts";
 import type { SysctlCalls } from "../../abi/hypercall.ts";
 import type { Domain } from "../domain/domain.ts";
+import type { XenOptions } from "../index.ts";
 import type { LogRing } from "../log.ts";
 import type { Machine } from "../machine.ts";
 import { chargeDomain } from "../time/cost-table.ts";
 import { cpuidLeaf } from "../traps/cpuid.ts";
 import { XEN_VERSION } from "../version/version.ts";
+
+/** dom0's size is fixed, and `dom0_mem` says so: xl then leaves ballooning alone. */
+const commandLine = ({ dom0MemoryMib, dom0Vcpus }: XenOptions): string =>
+  `dom0_mem=${dom0MemoryMib}M,max:${dom0MemoryMib}M dom0_max_vcpus=${dom0Vcpus} `;
 
 export function sysctlCalls(machine: Machine, caller: Domain, ring: LogRing): SysctlCalls {
   return {
@@ -31,7 +36,11 @@ export function sysctlCalls(machine: Machine, caller: Domain, ring: LogRing): Sy
         virtCaps: ["pv", "gnttab-v1"],
       });
     },
-    version: () => ({ ...XEN_VERSION, scheduler: machine.sched.name }),
+    version: () => ({
+      ...XEN_VERSION,
+      scheduler: machine.sched.name,
+      commandline: commandLine(machine.options),
+    }),
     readConsole(clear) {
       chargeDomain(machine, caller, "hypercall");
       return caller.privileged ? ok(ring.read(clear)) : refuse("EPERM");

@@ -1,6 +1,7 @@
 /** A whole L1 table: 512 entries checked, mended and counted, or given back. The hypervisor's hottest loop. */
 import { PTE_G, PTE_HI_GUEST_KERNEL, PTE_P, PTE_RW, PTE_US } from "../../abi/mmu.ts";
 import type { Machine } from "../machine.ts";
+import { chargeWork } from "../time/cost-table.ts";
 import { COUNT, OWNER_MASK, PGT_writable, TYPE_COUNT, TYPE_MASK, TYPE_SHIFT } from "./frame-table.ts";
 import { frameOf, getPageFromL1e, L1_DISALLOW, putPageFromL1e } from "./l1-entry.ts";
 import { hex, warn } from "./warn.ts";
@@ -16,9 +17,11 @@ export function validateL1(machine: Machine, table: number): number {
   const owner = (info[table << 2] as number) & OWNER_MASK;
   const first = mem.readAddress(table) >> 2;
   let changed = false;
+  let present = 0;
   for (let word = first, end = first + 1024; word < end; word += 2) {
     const low = u32[word] as number;
     if ((low & PTE_P) === 0) continue;
+    present++;
     const high = u32[word + 1] as number;
     const mfn = frameOf(low, high);
     const page = mfn << 2;
@@ -51,19 +54,24 @@ export function validateL1(machine: Machine, table: number): number {
     }
   }
   if (changed) mem.noteWrite(table, 0, 4096);
+  chargeWork(machine, "entry", present);
   return 0;
 }
 
 /** Gives back what the entries hold. */
 export function devalidateL1(machine: Machine, table: number): void {
   const first = machine.engine.mem.readAddress(table) >> 2;
-  putEntries(machine, first, first + 1024);
+  chargeWork(machine, "entry", putEntries(machine, first, first + 1024));
 }
 
-function putEntries(machine: Machine, from: number, end: number): void {
+function putEntries(machine: Machine, from: number, end: number): number {
   const { u32 } = machine.engine.mem;
+  let present = 0;
   for (let word = from; word < end; word += 2) {
     const low = u32[word] as number;
-    if (low & PTE_P) putPageFromL1e(machine, low, u32[word + 1] as number);
+    if ((low & PTE_P) === 0) continue;
+    present++;
+    putPageFromL1e(machine, low, u32[word + 1] as number);
   }
+  return present;
 }

@@ -10,6 +10,7 @@ import type { Domid } from "../../abi/types.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
 import type { Machine } from "../machine.ts";
+import { chargeWork } from "../time/cost-table.ts";
 import { PGT_l1, PGT_l2, PGT_l3, PGT_l4, TYPE_COUNT, TYPE_MASK, TYPE_SHIFT } from "./frame-table.ts";
 import { NO_FRAME } from "./l1-entry.ts";
 import { modL1Entry, modTableEntry } from "./mod-entry.ts";
@@ -62,6 +63,7 @@ export function doMmuUpdate(call: Call): CallResult {
   // Entries above L1 may be cached as part of a linear map.
   if (flush) flushDomain(machine, ptDomain);
   reportDone(call, before + i);
+  chargeWork(machine, "entry", i);
   return i < count && failed === 0 ? goOnLater(call, i, count, SIZE) : failed;
 }
 

@@ -4,10 +4,17 @@
  */
 import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
-import { localTicks, setTscOffset } from "../time/virtual-time.ts";
+import { icount, localTicks, setTscOffset } from "../time/virtual-time.ts";
 import { endWindow } from "./wake.ts";
 
-/** PAUSE: only another vCPU can help. With none it is one more instruction. */
+/** PAUSEs that come within so many instructions of each other are a loop; after so many of them it is a long one. */
+const LOOP_INSTRUCTIONS = 512;
+const LONG_LOOP = 4;
+
+/**
+ * PAUSE: only another vCPU can help. With none it is one more instruction. Else time passes to where the furthest behind
+ * of the others is, or, when that has not helped a few times (they spin, too), to the end of the window.
+ */
 export function spin(machine: Machine, vcpu: Vcpu): void {
   const { pcpus } = machine.sched;
   const mine = pcpus[vcpu.processor];
@@ -15,8 +22,12 @@ export function spin(machine: Machine, vcpu: Vcpu): void {
   for (const pcpu of pcpus) {
     if (pcpu !== mine && pcpu.current !== undefined && pcpu.ticks < other) other = pcpu.ticks;
   }
-  if (other !== Number.POSITIVE_INFINITY) passTime(machine, vcpu, Math.min(other, machine.time.windowEnd));
-  else if (mine === undefined || !machine.sched.isWanted(mine)) return;
+  if (other === Number.POSITIVE_INFINITY && (mine === undefined || !machine.sched.isWanted(mine))) return;
+  const now = icount(machine);
+  vcpu.pauses = now - vcpu.lastPause < LOOP_INSTRUCTIONS ? vcpu.pauses + 1 : 0;
+  vcpu.lastPause = now;
+  const { windowEnd } = machine.time;
+  passTime(machine, vcpu, vcpu.pauses < LONG_LOOP ? Math.min(other, windowEnd) : windowEnd);
   giveWay(machine, vcpu);
 }
 

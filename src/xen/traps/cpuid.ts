@@ -5,7 +5,8 @@
  *   GenuineIntel 6/0x36 (an in-order Atom)   Linux: "Not affected" by any speculation flaw, no mitigation, no retpolines
  *   leaves 0x15, 0x16                        the clock's frequency: no calibration loop of 50,000 PIT reads
  *   no XSAVE, AVX, SSE3.., CX16              the engine does not execute them
- *   no APIC, MTRR, MCA, PSE, PGE, VME        as Xen hides them from a PV guest
+ *   no MTRR, MCA, PSE, PGE, VME              as Xen hides them from a PV guest, or as good as useless to it
+ *   APIC                                     shown, as Xen does: Linux then uses its own driver for Xen's
  */
 import {
   XEN_CPUID_FIRST_LEAF,
@@ -35,8 +36,8 @@ const SIGNATURE = 0x0003_0669;
 
 const bits = (...n: number[]): number => n.reduce((mask, bit) => mask | (1 << bit), 0) >>> 0;
 
-/** Leaf 1 EDX: FPU TSC MSR PAE CX8 SEP- CMOV PAT CLFLUSH MMX FXSR SSE SSE2. */
-const FEATURES_1D = bits(0, 4, 5, 6, 8, 15, 16, 19, 23, 24, 25, 26);
+/** Leaf 1 EDX: FPU TSC MSR PAE CX8 APIC CMOV PAT CLFLUSH MMX FXSR SSE SSE2. */
+const FEATURES_1D = bits(0, 4, 5, 6, 8, 9, 15, 16, 19, 23, 24, 25, 26);
 /** Leaf 1 ECX: HYPERVISOR. */
 const FEATURES_1C = bits(31);
 /** Leaf 0x80000001 EDX: SYSCALL NX LM. */
@@ -64,7 +65,7 @@ export function cpuidLeaf(mhz: number, vcpuId: number, leaf: number, subleaf: nu
     case 1:
       return [
         SIGNATURE,
-        ((vcpuId & 0xff) << 24) | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16),
+        ((vcpuId * 2) & 0xff) << 24 | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16),
         FEATURES_1C,
         FEATURES_1D,
       ];

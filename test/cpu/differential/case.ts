@@ -75,6 +75,8 @@ export interface Case {
   readonly undefinedFsw: number;
   readonly undefinedMemory: readonly { readonly offset: number; readonly length: number }[];
   readonly exactness: Exactness;
+  /** The operand, where processors differ in how a fault on it shows: see Row. */
+  readonly looseFault?: { readonly from: bigint; readonly size: number };
 }
 
 export interface Result {

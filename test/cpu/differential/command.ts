@@ -34,7 +34,6 @@ const PER_ROW: Readonly<Record<string, number>> = {
   "mul-div": 160,
   bit: 160,
   move: 100,
-  cmpxchg16b: 150,
   string: 110,
   stack: 140,
   branch: 100,

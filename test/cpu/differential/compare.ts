@@ -137,11 +137,16 @@ export function compareResults(c: Case, expected: Result, got: Result): Verdict 
   const b = viewOf(got.state);
   const completed = expected.vector === VECTOR_INT3;
 
-  const mask = errorMask(expected.cr2);
+  const loose = c.looseFault;
+  const inOperand = (va: bigint): boolean =>
+    loose !== undefined && va >= loose.from && va < loose.from + BigInt(loose.size);
+  const mask = errorMask(expected.cr2) & (loose ? ~1 : ~0);
   if (
     expected.vector !== got.vector ||
     (expected.error & mask) !== (got.error & mask) ||
-    (expected.vector === VECTOR_PF && expected.cr2 !== got.cr2)
+    (expected.vector === VECTOR_PF &&
+      expected.cr2 !== got.cr2 &&
+      !(inOperand(expected.cr2) && inOperand(got.cr2)))
   )
     differ(
       "outcome",
@@ -209,11 +214,14 @@ function compareX87(c: Case, expected: Result, got: Result, differ: Differ, open
   const approximate = c.exactness === "transcendental";
   let undefinedFsw = expected.vector === VECTOR_INT3 ? c.undefinedFsw : 0;
   if (approximate) undefinedFsw |= 0x30; // UE, PE
+  const mayHaveBegun = c.looseFault !== undefined && expected.vector !== VECTOR_INT3;
+  if (mayHaveBegun) undefinedFsw |= 0x3800; // TOP
   const fsw = a.getUint16(S_FSW, true) ^ b.getUint16(S_FSW, true);
   if (fsw & ~undefinedFsw)
     differ("fsw", fswNames(a.getUint16(S_FSW, true)), fswNames(b.getUint16(S_FSW, true)));
   else if (fsw) open.push(`fsw ${hex(fsw)}`);
-  if (a.getUint8(S_FTW) !== b.getUint8(S_FTW)) differ("tags", hex(a.getUint8(S_FTW)), hex(b.getUint8(S_FTW)));
+  if (a.getUint8(S_FTW) !== b.getUint8(S_FTW) && !mayHaveBegun)
+    differ("tags", hex(a.getUint8(S_FTW)), hex(b.getUint8(S_FTW)));
   for (let r = 0; r < 8; r++) {
     const x = st(expected.state, r);
     const y = st(got.state, r);

@@ -96,16 +96,20 @@ class Writer {
     return this.length - n;
   }
   u8(v: number): void {
-    this.#view.setUint8(this.#room(1), v);
+    const at = this.#room(1);
+    this.#view.setUint8(at, v);
   }
   u16(v: number): void {
-    this.#view.setUint16(this.#room(2), v, true);
+    const at = this.#room(2);
+    this.#view.setUint16(at, v, true);
   }
   u32(v: number): void {
-    this.#view.setUint32(this.#room(4), v, true);
+    const at = this.#room(4);
+    this.#view.setUint32(at, v, true);
   }
   u64(v: bigint): void {
-    this.#view.setBigUint64(this.#room(8), v, true);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, v, true);
   }
   v(v: bigint): void {
     let rest = v;
@@ -127,8 +131,11 @@ class Writer {
     else this.u8(which);
     for (let i = 0; i < to.length; i++) if (from[i] !== to[i]) this.u8(to[i] as number);
   }
-  done(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
+  /** All that was written; the writer is empty again. */
+  take(): Uint8Array {
+    const all = this.#bytes.slice(0, this.length);
+    this.length = 0;
+    return all;
   }
 }
 
@@ -196,10 +203,9 @@ const X87_WORDS = [
   [S_MXCSR, 4],
 ] as const; // prettier-ignore
 
-function encodeResult(w: Writer, c: Case, r: Result): void {
+function encodeResult(w: Writer, body: Writer, c: Case, r: Result): void {
   const before = viewOf(c.state);
   const after = viewOf(r.state);
-  const body = new Writer();
   let changed = 0;
   if (r.error !== 0 || r.vector === VECTOR_PF) {
     changed |= CHANGED_FAULT;
@@ -254,7 +260,7 @@ function encodeResult(w: Writer, c: Case, r: Result): void {
   }
   w.u8(r.vector);
   w.u8(changed);
-  w.bytes(body.done());
+  w.bytes(body.take());
 }
 
 function decodeResult(r: Reader, c: Case): Result {
@@ -304,11 +310,12 @@ export function encodeFixture(
   results: readonly Result[],
 ): Uint8Array {
   const w = new Writer();
+  const body = new Writer();
   for (const v of [MAGIC, VERSION, seed, perRow, checksumOf(cases), cases.length]) w.u32(v);
   cases.forEach((c, i) => {
-    encodeResult(w, c, results[i] as Result);
+    encodeResult(w, body, c, results[i] as Result);
   });
-  return w.done();
+  return w.take();
 }
 
 export function fixtureHead(bytes: Uint8Array): FixtureHead {

@@ -13,13 +13,23 @@ const SOURCE = fileURLToPath(new URL("./recorder/recorder.c", import.meta.url));
 /** User time after which an instruction counts as endless. */
 const CASE_TIMEOUT_MS = 50;
 
+let program: string | undefined;
+
+/** The compiled recorder, once a process. */
+function recorder(): string {
+  if (program) return program;
+  const dir = mkdtempSync(join(tmpdir(), "xlab-recorder-"));
+  process.on("exit", () => rmSync(dir, { recursive: true }));
+  program = join(dir, "recorder");
+  execFileSync("gcc", ["-O2", "-Wall", "-mfsgsbase", "-fno-stack-protector", "-o", program, SOURCE]);
+  return program;
+}
+
 export function runRecorder(machine: Machine, inputs: readonly CaseInput[], timeoutMs: number): Result[] {
   const dir = mkdtempSync(join(tmpdir(), "xlab-record-"));
   try {
-    const program = join(dir, "recorder");
-    execFileSync("gcc", ["-O2", "-Wall", "-mfsgsbase", "-fno-stack-protector", "-o", program, SOURCE]);
     writeFileSync(join(dir, "cases"), encodeCases(machine, inputs, timeoutMs));
-    execFileSync(program, [join(dir, "cases"), join(dir, "results")], { stdio: "inherit" });
+    execFileSync(recorder(), [join(dir, "cases"), join(dir, "results")], { stdio: "inherit" });
     return decodeResults(new Uint8Array(readFileSync(join(dir, "results"))), inputs.length);
   } finally {
     rmSync(dir, { recursive: true });

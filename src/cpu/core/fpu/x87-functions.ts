@@ -7,9 +7,9 @@
 // Operands outside the documented range: F2XM1 leaves them, FYL2XP1 goes on like FYL2X.
 
 import {
-  addCore, aExp, aSig, aSign, bExp, bSig, bSign, exp, hi, lo, mode, mulCore, setA, setA80, setB, setB80, setResult, signal,
+  addCore, aExp, aSig, aSign, bExp, bSig, bSign, exp, hi, lo, mode, mulCore, setA, setA80, setB, setB80, setResult, sign, signal,
 } from "./soft";
-import { DE, IE, NEAREST, PE, UP, ZE } from "./state";
+import { DE, IE, NEAREST, PE, UE, UP, ZE } from "./state";
 import {
   alternating, divNormal, divSmall, exponential, inverse, mulW, normaliseW, setWide, toFraction, we, wh, wl,
 } from "./wide";
@@ -124,9 +124,14 @@ export function functionOne(i: u32, se: u32, sig: u64): bool {
   if (c == DENORMAL) signal(DE);
   setA80(se, sig);
   if (aExp < TINY) {
-    if (i == FCOS) setResult80(0x3fff, TOP);
-    else setResult80(se, sig);
     signal(PE);
+    if (i == FCOS) {
+      setResult80(0x3fff, TOP);
+      return true;
+    }
+    if (aExp < -16382) signal(UE);
+    setResult(aSign, aExp, aSig, 0);
+    finish80(64);
     return true;
   }
   const s = aSign;
@@ -360,6 +365,16 @@ function timesY(bSe: u32, bSg: u64): void {
   finishWide(bSign ^ logSign);
 }
 
+/** y times the logarithm of 2^e: processors come out just below the exact product. */
+function timesExponent(e: i32, bSe: u32, bSg: u64): void {
+  setA(u32(e < 0), 63, e < 0 ? -e : e);
+  setB80(bSe, bSg);
+  mulCore();
+  setWide(hi - u64(lo == 0), lo - 1, exp);
+  normaliseW();
+  finishWide(sign);
+}
+
 /** FYL2X: b log2 a. */
 function yLog(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): void {
   const bs = bSe & 0x8000;
@@ -406,13 +421,7 @@ function yLog(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): void {
   }
   setA80(aSe, aSg);
   if (aSig == TOP) {
-    // a power of two: the product of two integers, as it were
-    const e = aExp;
-    setA(u32(e < 0), 63, e < 0 ? -e : e);
-    setB80(bSe, bSg);
-    mulCore();
-    signal(PE);
-    finish80(64);
+    timesExponent(aExp, bSe, bSg);
     return;
   }
   logOf(aSig, 0, aExp);
@@ -461,11 +470,7 @@ function yLogPlusOne(aSe: u32, aSg: u64, ac: u32, bSe: u32, bSg: u64, bc: u32): 
     setB(0, 0, TOP);
     addCore(0);
     if (hi == TOP && !lo) {
-      setA(u32(exp < 0), 63, exp < 0 ? -exp : exp);
-      setB80(bSe, bSg);
-      mulCore();
-      signal(PE);
-      finish80(64);
+      timesExponent(exp, bSe, bSg);
       return;
     }
     logOf(hi, lo, exp);

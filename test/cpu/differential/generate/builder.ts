@@ -347,6 +347,7 @@ export class Builder {
       undefinedFsw: this.undefinedFsw,
       undefinedMemory: this.undefinedMemory,
       exactness: this.exactness,
+      ...(row.looseFault ? { looseFault: { from: this.address, size: this.#memorySize() } } : {}),
     };
   }
 
@@ -403,7 +404,8 @@ export class Builder {
     const size = BigInt(code.length);
     const where = rng.below(100);
     if (where < 6) this.rip = CODE + 0x1000n - BigInt(1 + rng.below(code.length));
-    else if (where === 6) this.rip = CODE + BigInt(CODE_SIZE) - size + BigInt(rng.below(code.length));
+    else if (where === 6 && this.row.opcode.length > 0)
+      this.rip = CODE + BigInt(CODE_SIZE) - size + BigInt(rng.below(code.length));
     else this.rip = CODE + BigInt(0x100 + rng.below(CODE_SIZE - 0x300));
     if (ripAt >= 0) {
       const disp = BigInt.asUintN(32, this.effective - this.rip - size);

@@ -210,6 +210,7 @@ function control(): Row[] {
   };
   const fnstenv: Row = {
     ...m,
+    looseFault: true,
     name: "fnstenv",
     opcode: [0xd9],
     ext: 6,
@@ -217,9 +218,18 @@ function control(): Row[] {
     access: "w",
     finish: stored,
   };
-  const fldenv: Row = { ...m, name: "fldenv", opcode: [0xd9], ext: 4, memory: 28, finish: inside };
+  const fldenv: Row = {
+    ...m,
+    looseFault: true,
+    name: "fldenv",
+    opcode: [0xd9],
+    ext: 4,
+    memory: 28,
+    finish: inside,
+  };
   const fnsave: Row = {
     ...m,
+    looseFault: true,
     name: "fnsave",
     opcode: [0xdd],
     ext: 6,
@@ -227,7 +237,15 @@ function control(): Row[] {
     access: "w",
     finish: stored,
   };
-  const frstor: Row = { ...m, name: "frstor", opcode: [0xdd], ext: 4, memory: 108, finish: inside };
+  const frstor: Row = {
+    ...m,
+    looseFault: true,
+    name: "frstor",
+    opcode: [0xdd],
+    ext: 4,
+    memory: 108,
+    finish: inside,
+  };
   const controlWord = (b: Builder): void =>
     b.poke64(
       b.address,

@@ -3,14 +3,13 @@ import type { Case } from "../case.ts";
 import { buildCase } from "./builder.ts";
 import { controlRows } from "./control.ts";
 import { fpuRows } from "./fpu.ts";
-import { cmpxchg16b, integerRows } from "./integer.ts";
+import { integerRows } from "./integer.ts";
 import type { Row } from "./row.ts";
 import { undefinedRows } from "./undefined.ts";
 import { vectorRows } from "./vector.ts";
 
 export const CLASSES: Readonly<Record<string, readonly Row[]>> = {
   ...integerRows,
-  cmpxchg16b: [cmpxchg16b],
   ...controlRows,
   ...fpuRows,
   ...vectorRows,

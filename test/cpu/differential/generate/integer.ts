@@ -569,28 +569,4 @@ function equalsPair(b: Builder): void {
   }
 }
 
-/** CMPXCHG16B is no part of x86-64-v1, but every system expects it. */
-export const cmpxchg16b: Row = {
-  name: "cmpxchg16b",
-  opcode: [0x0f, 0xc7],
-  ext: 1,
-  modrm: "m",
-  sizing: "w",
-  plain: true,
-  memory: 16,
-  align: 16,
-  lock: true,
-  access: "rw",
-  finish: (b) => {
-    const low = b.rng.u64();
-    const high = b.rng.u64();
-    b.poke64(b.address, low);
-    b.poke64(b.address + 8n, high);
-    if (b.rng.chance(0.6)) {
-      b.setOperand(RAX, low, 8);
-      b.setOperand(RDX, high, 8);
-    }
-  },
-}; // prettier-ignore
-
 export const integerRows = { alu: alu(), shift: shifts(), "mul-div": mulDiv(), bit: bitOps(), move: moves() };

@@ -1,5 +1,5 @@
 /** MMX, SSE and SSE2. */
-import { S_MXCSR } from "../case.ts";
+import { S_FS_BASE, S_GS_BASE, S_MXCSR } from "../case.ts";
 import type { Builder } from "./builder.ts";
 import type { Row } from "./row.ts";
 
@@ -149,7 +149,7 @@ function moves(): Row[] {
     xmm("movntps", 0x2b, undefined, { ...aligned, modrm: "m", access: "w" }),
     xmm("movntpd", 0x2b, 0x66, { ...aligned, modrm: "m", access: "w" }),
     xmm("movntdq", 0xe7, 0x66, { ...aligned, modrm: "m", access: "w" }),
-    mmx("movntq", 0xe7, { modrm: "m", access: "w" }),
+    mmx("movntq", 0xe7, { modrm: "m", access: "w", looseFault: true }),
     xmm("movmskps", 0x50, undefined, { modrm: "r", reg: "gpr" }),
     xmm("movmskpd", 0x50, 0x66, { modrm: "r", reg: "gpr" }),
     xmm("pmovmskb V", 0xd7, 0x66, { modrm: "r", reg: "gpr" }),
@@ -162,8 +162,13 @@ function moves(): Row[] {
     mmx("movq Q,P", 0x7f, { access: "w" }),
     xmm("movq2dq", 0xd6, 0xf3, { modrm: "r", rm: "mmx", unit: "mmx" }),
     xmm("movdq2q", 0xd6, 0xf2, { modrm: "r", reg: "mmx", unit: "mmx" }),
-    xmm("maskmovdqu", 0xf7, 0x66, { modrm: "r", setup: maskTarget(16) }),
-    mmx("maskmovq", 0xf7, { modrm: "r", setup: maskTarget(8) }),
+    xmm("maskmovdqu", 0xf7, 0x66, {
+      modrm: "r",
+      setup: maskTarget(16),
+      finish: withSegment,
+      looseFault: true,
+    }),
+    mmx("maskmovq", 0xf7, { modrm: "r", setup: maskTarget(8), finish: withSegment, looseFault: true }),
     mmx("pinsrw P", 0xc4, { rm: "gpr", memory: 2, imm: "b" }),
     xmm("pinsrw V", 0xc4, 0x66, { rm: "gpr", memory: 2, imm: "b" }),
     mmx("pextrw P", 0xc5, { reg: "gpr", modrm: "r", imm: "b" }),
@@ -177,8 +182,18 @@ const maskTarget =
   (size: number) =>
   (b: Builder): void => {
     const at = b.target(size, "w");
+    b.address = at;
     b.fix(7, b.addressSize === 4 ? BigInt.asUintN(32, at) | (BigInt(b.rng.u32()) << 32n) : at);
   };
+
+/** DS:RDI may be moved by a prefix (drawn as noise): the last one counts. */
+function withSegment(b: Builder): void {
+  const last = b.prefixes
+    .filter((p) => p === 0x64 || p === 0x65 || p === 0x2e || p === 0x36 || p === 0x3e || p === 0x26)
+    .at(-1);
+  if (last === 0x64) b.address += b.view.getBigUint64(S_FS_BASE, true);
+  else if (last === 0x65) b.address += b.view.getBigUint64(S_GS_BASE, true);
+}
 
 /** Opcodes that MMX has and SSE2 has for XMM registers too. */
 const BOTH = [
@@ -305,7 +320,7 @@ function packedIntegers(): Row[] {
 
 /** FXSAVE's image of pointers and reserved parts; FXRSTOR's image. */
 function saves(): Row[] {
-  const area = { modrm: "m", memory: 512, align: 16, plain: true, unit: "x87" } as const;
+  const area = { modrm: "m", memory: 512, align: 16, plain: true, unit: "x87", looseFault: true } as const;
   const stored = (b: Builder): void => {
     b.ignoreMemory(b.address + 5n, 19); // reserved, opcode, pointers
     b.ignoreMemory(b.address + 28n, 4); // MXCSR_MASK

@@ -7,10 +7,10 @@ static s64 memory[32];
 
 static const s16 primes[] = {
 	PUSH, 2, STORE, 0, PUSH, 0, STORE, 2,				/* n = 2, count = 0 */
-	LOAD, 0, PUSH, 400, LT, JZ, 65,					/* 8: while n < 400 */
+	LOAD, 0, PUSH, 400, LT, JZ, 67,					/* 8: while n < 400 */
 	PUSH, 2, STORE, 1,						/* d = 2 */
-	LOAD, 1, LOAD, 1, MUL, PUSH, 1, SUB, LOAD, 0, LT, JZ, 46,	/* 19: while d*d-1 < n */
-	LOAD, 0, LOAD, 1, MOD, JZ, 56,					/* divides? */
+	LOAD, 1, LOAD, 1, MUL, PUSH, 1, SUB, LOAD, 0, LT, JZ, 48,	/* 19: while d*d-1 < n */
+	LOAD, 0, LOAD, 1, MOD, JZ, 58,					/* 32: divides? */
 	LOAD, 1, PUSH, 1, ADD, STORE, 1, JMP, 19,			/* 39: d++ */
 	LOAD, 2, PUSH, 1, ADD, STORE, 2, LOAD, 0, PRINT,		/* 48: count++ */
 	LOAD, 0, PUSH, 1, ADD, STORE, 0, JMP, 8,			/* 58: n++ */

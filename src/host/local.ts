@@ -1,0 +1,31 @@
+/**
+ * A Host in this very process, in the shape that `xlab run` uses (cli/xlab/local-host.ts). bin/xlab hands it to the cli,
+ * which itself knows no host.
+ */
+import { Domid } from "../abi/types.ts";
+import type { OpenLocalHost } from "../cli/xlab/local-host.ts";
+import { parseDomainConfig } from "../toolstack/config/parse.ts";
+import { newUuid } from "./daemon/serve.ts";
+import { readGuestFiles } from "./guest-files.ts";
+import { Host } from "./host.ts";
+
+export const openLocalHost: OpenLocalHost = async ({ clock, seed, stateDirectory }) => {
+  const host = await Host.start({
+    clock,
+    ...(seed === undefined ? {} : { seed }),
+    ...(stateDirectory === undefined ? {} : { stateDirectory }),
+  });
+  return {
+    async create({ text, source, overrides, cwd, paused }, log) {
+      const { config } = parseDomainConfig({ text, source, overrides, uuid: newUuid() });
+      const files = await readGuestFiles(config, cwd);
+      return host.create({ config, files, paused, log });
+    },
+    attachConsole: (domid, listener, interactive) => host.attachConsole(Domid(domid), listener, interactive),
+    unpause: (domid) => host.unpause(Domid(domid)),
+    waitForEnd: (domid) => host.waitForEnd(Domid(domid)),
+    dmesg: () => host.dmesg(false),
+    stop: () => host.stop(),
+    failure: new Promise((_, reject) => host.onFailure(reject)),
+  };
+};
