@@ -12,7 +12,9 @@ const BENCHES: Record<string, () => Promise<{ run(): Promise<void> | void }>> = 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
-  console.error(`bench: no such benchmark: ${unknown.join(", ")} (there are: ${Object.keys(BENCHES).join(", ")})`);
+  console.error(
+    `bench: no such benchmark: ${unknown.join(", ")} (there are: ${Object.keys(BENCHES).join(", ")})`,
+  );
   process.exit(2);
 }
 for (const name of wanted.length > 0 ? wanted : ["engine", "list", "boot"]) {

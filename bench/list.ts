@@ -13,7 +13,8 @@ function wallMillis(args: readonly string[], env: NodeJS.ProcessEnv): number {
   return Number(process.hrtime.bigint() - started) / 1e6;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 export function run(): void {
   const state = mkdtempSync(join(tmpdir(), "xlab-bench-"));
@@ -27,7 +28,9 @@ export function run(): void {
       empty.push(wallMillis(["-e", "0"], env));
       list.push(wallMillis([xl, "list"], env));
     }
-    console.log(`node -e 0   median ${median(empty).toFixed(1)} ms, least ${Math.min(...empty).toFixed(1)} ms`);
+    console.log(
+      `node -e 0   median ${median(empty).toFixed(1)} ms, least ${Math.min(...empty).toFixed(1)} ms`,
+    );
     console.log(`xl list     median ${median(list).toFixed(1)} ms, least ${Math.min(...list).toFixed(1)} ms`);
     console.log(`ratio       ${(median(list) / median(empty)).toFixed(2)} (goal: 1.30 or less)`);
   } finally {

@@ -9,8 +9,25 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 mkdirSync(join(root, "build"), { recursive: true });
 const out = `build/core.${process.pid}.wasm`;
 const args = [
-  "node_modules/assemblyscript/bin/asc.js", "src/cpu/core/index.ts", "-o", out, "-O3", "--noAssert", "--runtime", "stub",
-  "--importMemory", "--initialMemory", "16", "--memoryBase", "65536", "--enable", "simd", "--use", "abort=", "--disableWarning", "201",
+  "node_modules/assemblyscript/bin/asc.js",
+  "src/cpu/core/index.ts",
+  "-o",
+  out,
+  "-O3",
+  "--noAssert",
+  "--runtime",
+  "stub",
+  "--importMemory",
+  "--initialMemory",
+  "16",
+  "--memoryBase",
+  "65536",
+  "--enable",
+  "simd",
+  "--use",
+  "abort=",
+  "--disableWarning",
+  "201",
 ];
 if (process.argv.includes("--text")) args.push("-t", "build/core.wat");
 const started = process.hrtime.bigint();

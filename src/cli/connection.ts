@@ -101,7 +101,6 @@ async function start(directory: string, path: string): Promise<Socket> {
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly onLog: ((line: string) => void) | undefined;
 }
 
 class Client implements HostClient {
@@ -111,6 +110,8 @@ class Client implements HostClient {
   readonly #parser = new FrameParser();
   readonly #pending = new Map<number, Pending>();
   #console: ConsoleEnds | undefined;
+  /** Lines come whenever the host has some: whoever listened last hears them. */
+  #onLog: ((line: string) => void) | undefined;
   #nextId = 1;
   #greeted = false;
   #gone: HostGone | undefined;
@@ -139,9 +140,10 @@ class Client implements HostClient {
     onLog?: (line: string) => void,
   ): Promise<Methods[M]["result"]> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    if (onLog !== undefined) this.#onLog = onLog;
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onLog });
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#socket.write(encodeJson({ id, method, params }));
     });
   }
@@ -212,8 +214,7 @@ class Client implements HostClient {
 
   #take(reply: Reply): void {
     if ("log" in reply) {
-      const [first] = this.#pending.values();
-      first?.onLog?.(reply.log);
+      this.#onLog?.(reply.log);
       return;
     }
     if ("consoleEnd" in reply) {

@@ -58,6 +58,8 @@ export type PvResult = { readonly ok: true; readonly value: PvBuilt } | BuildFau
 /** Pages between two yields of {@link buildPvSteps}: well under a millisecond of host time. */
 const PAGES_PER_STEP = 256;
 const POPULATE_STEP = 16_384;
+/** 4 TiB: beyond any modelled machine; even a plan for it would take long. */
+const MAX_MEMORY_KIB = 2 ** 32;
 
 /** All at once; {@link buildPvSteps} for a caller that must not block. */
 export function buildPv(gate: Gate, domid: Domid, request: PvRequest): PvResult {
@@ -71,6 +73,7 @@ export function buildPv(gate: Gate, domid: Domid, request: PvRequest): PvResult 
 /** Yields now and then, and means nothing by it but that others may have a turn. */
 export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Generator<undefined, PvResult> {
   const { kernel, ramdisk } = request;
+  if (request.memKib > MAX_MEMORY_KIB) return outOfMemory(Math.floor(request.memKib / 1024), 0, "ENOMEM");
   const plan = planPv(kernel, request.memKib, ramdisk?.length);
   if (!plan.ok) return plan;
   const layout = plan.value;
@@ -136,25 +139,11 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
 const GREF_CONSOLE = Gref(0);
 const GREF_XENSTORE = Gref(1);
 
-/** The hypervisor refused a call: carried up to the one place that answers it. */
-class Refused extends Error {
-  readonly fault: BuildFault;
-  constructor(fault: BuildFault) {
-    super(fault.why);
-    this.fault = fault;
-  }
-}
-
-function must<T>(step: "boot-image" | "gnttab" | "build-image", call: string, result: XenResult<T>): T {
-  if (result.ok) return result.value;
-  throw new Refused(refusedCall(step, call, result.errno));
-}
-
-const refusedCall = (step: "boot-image" | "gnttab" | "build-image", call: string, errno: Errno): BuildFault =>
+const outOfMemory = (wantedMib: number, hadMib: number, errno: Errno): BuildFault =>
   buildFault(
-    step,
-    `the hypervisor refused to build the domain: ${call} failed with ${errno} (xl dmesg may say more)`,
-    panic("xg_dom_boot.c:58", `${call} failed: ${ERRNO[errno]}`, "Internal error"),
+    "boot-mem",
+    `the machine has no ${wantedMib} MiB left for the domain (${hadMib} MiB could be had): destroy or shrink others, or start the host with more memory`,
+    panic("xg_dom_boot.c:119", "xc_dom_boot_mem_init: can't allocate low memory for domain", "Out of memory"),
     errno,
   );
 
@@ -166,178 +155,9 @@ function* populate(gate: Gate, domid: Domid, nrPages: number): Generator<undefin
     const got = gate.memory.populate(domid, Gfn(p2m.length), wanted);
     if (got.ok) for (const mfn of got.value) p2m.push(mfn);
     if (!got.ok || got.value.length < wanted) {
-      const errno = got.ok ? "ENOMEM" : got.errno;
-      return buildFault(
-        "boot-mem",
-        `the machine has no ${nrPages / 256} MiB left for the domain (${Math.floor(p2m.length / 256)} MiB could be had): destroy or shrink others, or start the host with more memory`,
-        panic(
-          "xg_dom_boot.c:119",
-          "xc_dom_boot_mem_init: can't allocate low memory for domain",
-          "Out of memory",
-        ),
-        errno,
-      );
+      return outOfMemory(nrPages / 256, Math.floor(p2m.length / 256), got.ok ? "ENOMEM" : got.errno);
     }
     yield;
   }
   return p2m;
 }
-
-/** Writes into the domain's pseudo-physical memory; pages that would stay zero are not touched. */
-class DomainWriter {
-  readonly #gate: Gate;
-  readonly #domid: Domid;
-  readonly #mfnOf: (pfn: number) => Mfn;
-
-  constructor(gate: Gate, domid: Domid, mfnOf: (pfn: number) => Mfn) {
-    this.#gate = gate;
-    this.#domid = domid;
-    this.#mfnOf = mfnOf;
-  }
-
-  *write(paddr: number, bytes: Uint8Array): Generator<undefined, void> {
-    let done = 0;
-    let pages = 0;
-    while (done < bytes.length) {
-      const at = paddr + done;
-      const offset = at % PAGE_SIZE;
-      const piece = bytes.subarray(done, done + Math.min(PAGE_SIZE - offset, bytes.length - done));
-      if (!isZero(piece)) {
-        const frame = must(
-          "build-image",
-          "foreign mapping",
-          this.#gate.memory.mapForeign(this.#domid, this.#mfnOf(Math.floor(at / PAGE_SIZE)), "write"),
-        );
-        frame.write(offset, piece);
-        frame.unmap();
-      }
-      done += piece.length;
-      if (++pages % PAGES_PER_STEP === 0) yield;
-    }
-  }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  const words =
-    bytes.byteOffset % 4 === 0
-      ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-      : undefined;
-  if (words !== undefined) for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-  for (let i = words === undefined ? 0 : words.length * 4; i < bytes.length; i++)
-    if (bytes[i] !== 0) return false;
-  return true;
-}
-
-/** 64-bit frame numbers by pfn. */
-function p2mList(p2m: readonly Mfn[]): Uint8Array {
-  const words = new Uint32Array(p2m.length * 2);
-  for (let pfn = 0; pfn < p2m.length; pfn++) words[pfn * 2] = p2m[pfn] as Mfn;
-  return new Uint8Array(words.buffer);
-}
-
-function startInfoPage(
-  request: PvRequest,
-  layout: PvLayout,
-  mfnOf: (pfn: number) => Mfn,
-  sharedInfo: Mfn,
-): Uint8Array {
-  const page = new Uint8Array(PAGE_SIZE);
-  const outside = request.kernel.addresses.p2mBase !== undefined;
-  const { ramdisk } = layout;
-  putText(page, 0, START_INFO_MAGIC, 32);
-  startInfo.write(new DataView(page.buffer), 0, {
-    nr_pages: layout.nrPages,
-    shared_info: sharedInfo * PAGE_SIZE,
-    // libxl clears what libxc presets (SIF_VIRT_P2M_4TOOLS): libxl__build_pv, `dom->flags = flags`.
-    flags: ramdisk !== undefined && layout.ramdiskUnmapped ? SIF.MOD_START_PFN : 0,
-    store_mfn: mfnOf(layout.xenstore.pfn),
-    store_evtchn: request.storePort,
-    console_mfn: mfnOf(layout.console.pfn),
-    console_evtchn: request.consolePort,
-    pt_base: layout.pageTables.virt,
-    nr_pt_frames: layout.pageTables.pages,
-    mfn_list: layout.p2m.virt,
-    mod_start: ramdisk === undefined ? 0n : layout.ramdiskUnmapped ? BigInt(ramdisk.pfn) : ramdisk.virt,
-    // By pages when unmapped, by bytes when mapped: libxc's two places differ.
-    mod_len:
-      ramdisk === undefined
-        ? 0
-        : layout.ramdiskUnmapped
-          ? ramdisk.pages * PAGE_SIZE
-          : (request.ramdisk?.length ?? 0),
-    first_p2m_pfn: outside ? layout.p2m.pfn : 0,
-    nr_p2m_frames: outside ? layout.p2m.pages : 0,
-  });
-  putText(page, START_INFO_CMD_LINE, request.cmdline, MAX_GUEST_CMDLINE);
-  return page;
-}
-
-/** UTF-8, cut so that a NUL follows within `room` bytes. */
-function putText(page: Uint8Array, offset: number, text: string, room: number): void {
-  page.set(new TextEncoder().encode(text).subarray(0, room - 1), offset);
-}
-
-/** `vcpu_info[].evtchn_upcall_mask` of all XEN_LEGACY_MAX_VCPUS: no upcall before the guest has a handler. */
-function maskUpcalls(gate: Gate, domid: Domid, sharedInfo: Mfn): void {
-  const frame = must("boot-image", "shared_info", gate.memory.mapForeign(domid, sharedInfo, "write"));
-  for (let vcpu = 0; vcpu < 32; vcpu++) frame.setUint8(vcpu * 64 + 1, 1);
-  frame.unmap();
-}
-
-const FLAT_KERNEL_CS = 0xe033;
-const FLAT_KERNEL_SS = 0xe02b;
-
-function firstVcpu(kernel: ParsedKernel, layout: PvLayout, l4: Mfn): VcpuGuestContext {
-  const rsp = layout.bootStack.virt + BigInt(PAGE_SIZE);
-  return {
-    flags: 0x24, // VGCF_in_kernel | VGCF_online
-    userRegs: {
-      r15: 0n,
-      r14: 0n,
-      r13: 0n,
-      r12: 0n,
-      rbp: 0n,
-      rbx: 0n,
-      r11: 0n,
-      r10: 0n,
-      r9: 0n,
-      r8: 0n,
-      rax: 0n,
-      rcx: 0n,
-      rdx: 0n,
-      rsi: layout.startInfo.virt,
-      rdi: 0n,
-      rip: kernel.addresses.virtEntry,
-      cs: FLAT_KERNEL_CS,
-      rflags: 0x200n,
-      rsp,
-      ss: FLAT_KERNEL_SS,
-      es: 0,
-      ds: 0,
-      fs: 0,
-      gs: 0,
-    },
-    ldtBase: 0n,
-    ldtEntries: 0,
-    gdtFrames: [],
-    gdtEntries: 0,
-    kernelSs: FLAT_KERNEL_SS,
-    kernelSp: rsp,
-    cr0: 0n,
-    cr3: BigInt(l4) << 12n,
-    cr3User: 0n,
-    cr4: 0n,
-    debugreg: [0n, 0n, 0n, 0n, 0n, 0n, 0xffff_0ff0n, 0x400n],
-    eventCallback: 0n,
-    failsafeCallback: 0n,
-    syscallCallback: 0n,
-    vmAssist: 0n,
-    fsBase: 0n,
-    gsBaseKernel: 0n,
-    gsBaseUser: 0n,
-  };
-}
-
-/** One line for `xl -vvv create`: what was found in the file. */
-export const describeKernel = (kernel: ParsedKernel): string =>
-  `${kernel.format}, ${kernel.notes.guestOs || "unnamed"} kernel of ${kernel.image.length} bytes, entry ${hex(kernel.addresses.virtEntry)}`;

@@ -116,6 +116,9 @@ const STRINGS: Partial<Record<XenElfnote, (d: Draft, value: string) => void>> = 
   FEATURES: parseFeatures,
 };
 
+/** There are 20 kinds; far more is no kernel. */
+const MAX_XEN_NOTES = 256;
+
 const NAME_OF = new Map<number, XenElfnote>(
   Object.entries(XEN_ELFNOTE).map(([name, type]) => [type, name as XenElfnote]),
 );
@@ -145,6 +148,8 @@ function fromNotes(
   notes: readonly Note[],
   damage: string | undefined,
 ): Parsed<XenNotes> {
+  if (notes.length > MAX_XEN_NOTES)
+    return fault(`the kernel has ${notes.length} Xen notes; at most ${MAX_XEN_NOTES} are read`);
   const d = draft(from, damage);
   const shown: string[] = [];
   const seen = new Map<XenElfnote, bigint | string>();

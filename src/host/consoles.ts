@@ -1,42 +1,70 @@
 /**
  * The consoles as the outside sees them: for each guest the log file, what was printed before anybody looked, and who is
- * attached. A reader that is slow makes the guest wait: in `real` its bytes stay in the ring; in `warp` virtual time stands
- * still instead (`isHeldUp`), so that a run does not depend on who reads how fast.
+ * attached. A reader that is slow makes the guest wait:
+ *
+ *   real  its bytes stay in the ring until there is room.
+ *   warp  virtual time stands still instead (`barrier`): no more than OUTSIDE_NANOS pass after something was printed until
+ *         every reader has seen it; and what a reader types in answer arrives exactly then. So a run does not depend on
+ *         who reads how fast, and a scripted dialogue is the same every time.
  */
-
 import type { Domid } from "../abi/types.ts";
 import type { ConsoleSink } from "../devices/console/back.ts";
 import { Backlog } from "../devices/console/backlog.ts";
+import { Nanos } from "../lib/brand.ts";
 import type { LogFile } from "./logs.ts";
+import { OUTSIDE_NANOS } from "./outside.ts";
 import type { ConsoleAttachment, ConsoleListener } from "./types.ts";
 
 /** Bytes that may wait for one reader. */
 const FULL_BYTES = 64 << 10;
 
+interface Chunk {
+  readonly bytes: Uint8Array;
+  /** When the guest printed it. */
+  readonly at: Nanos;
+}
+
 /** One reader: gets everything in order, at its own pace. */
 class Reader {
   readonly listener: ConsoleListener;
   readonly interactive: boolean;
-  readonly #roomAgain: () => void;
-  #queue: Uint8Array[] = [];
+  /** Chunks one by one, not run together: so that in warp they do not depend on our pace either. */
+  readonly #singly: boolean;
+  readonly #moved: () => void;
+  #queue: Chunk[] = [];
   #queued = 0;
   #pumping = false;
   #ended = false;
   #detached = false;
+  /** What the listener is busy with, or was last. */
+  #shown: Chunk | undefined;
+  #busy = false;
 
-  constructor(listener: ConsoleListener, interactive: boolean, roomAgain: () => void) {
+  constructor(listener: ConsoleListener, interactive: boolean, singly: boolean, moved: () => void) {
     this.listener = listener;
     this.interactive = interactive;
-    this.#roomAgain = roomAgain;
+    this.#singly = singly;
+    this.#moved = moved;
   }
 
   isFull(): boolean {
     return !this.#detached && this.#queued >= FULL_BYTES;
   }
 
-  push(bytes: Uint8Array): void {
+  /** When the oldest thing was printed that the reader has not seen yet. */
+  behindSince(): Nanos | undefined {
+    if (this.#detached) return undefined;
+    return this.#busy ? this.#shown?.at : this.#queue[0]?.at;
+  }
+
+  /** When that was printed which the reader saw last. */
+  lastSeen(): Nanos {
+    return this.#shown?.at ?? Nanos(0);
+  }
+
+  push(bytes: Uint8Array, at: Nanos): void {
     if (this.#detached || bytes.length === 0) return;
-    this.#queue.push(bytes);
+    this.#queue.push({ bytes, at });
     this.#queued += bytes.length;
     this.#pump();
   }
@@ -50,7 +78,7 @@ class Reader {
     this.#detached = true;
     this.#queue = [];
     this.#queued = 0;
-    this.#roomAgain();
+    this.#moved();
   }
 
   #pump(): void {
@@ -59,22 +87,31 @@ class Reader {
     void this.#run();
   }
 
+  #next(): Chunk | undefined {
+    if (this.#singly || this.#queue.length < 2) return this.#queue.shift();
+    const chunks = this.#queue;
+    this.#queue = [];
+    return { bytes: Buffer.concat(chunks.map((chunk) => chunk.bytes)), at: chunks[0]?.at ?? Nanos(0) };
+  }
+
   /** Never within the model's own slice: a listener may do as it likes. */
   async #run(): Promise<void> {
     await Promise.resolve();
     try {
-      while (this.#queue.length > 0 && !this.#detached) {
-        const bytes = this.#queue.length === 1 ? this.#queue[0] : Buffer.concat(this.#queue);
-        this.#queue = [];
-        if (bytes === undefined) break;
-        await this.listener.data(bytes);
+      for (let chunk = this.#next(); chunk !== undefined && !this.#detached; chunk = this.#next()) {
+        this.#shown = chunk;
+        this.#busy = true;
+        const waits = this.listener.data(chunk.bytes);
+        if (waits !== undefined) await waits;
+        this.#busy = false;
         const wasFull = this.isFull();
-        this.#queued = Math.max(0, this.#queued - bytes.length);
-        if (wasFull && !this.isFull()) this.#roomAgain();
+        this.#queued = Math.max(0, this.#queued - chunk.bytes.length);
+        if (this.#singly || wasFull) this.#moved();
       }
     } catch {
       this.detach(); // a reader that throws has left
     }
+    this.#busy = false;
     this.#pumping = false;
     if (this.#queue.length > 0) this.#pump();
     else if (this.#ended && !this.#detached) {
@@ -92,11 +129,12 @@ interface GuestConsole {
 
 export interface ConsolesOptions {
   readonly mode: "real" | "warp";
+  readonly now: () => Nanos;
   readonly logFor: (name: string) => LogFile;
-  /** There is room again for this guest's bytes. */
-  readonly roomAgain: (domid: Domid) => void;
-  /** Keys for a guest. */
-  readonly input: (domid: Domid, bytes: Uint8Array) => void;
+  /** Somebody who read this guest's console has got on: there may be room again, or time may go on. */
+  readonly moved: (domid: Domid) => void;
+  /** Keys for a guest, at a virtual instant (not before now). */
+  readonly input: (domid: Domid, bytes: Uint8Array, at: Nanos) => void;
   /** How many people are at its console now. */
   readonly peopleAt: (domid: Domid, count: number) => void;
 }
@@ -114,7 +152,7 @@ export class Consoles {
     const console = this.#console(domid);
     const log = this.#options.logFor(name);
     console.log = log;
-    log.onRoom = () => this.#options.roomAgain(domid);
+    log.onRoom = () => this.#options.moved(domid);
     const people = this.#peopleAt(console);
     if (people > 0) this.#options.peopleAt(domid, people);
     return {
@@ -122,7 +160,7 @@ export class Consoles {
       write: (bytes) => {
         console.backlog.append(bytes);
         log.append(bytes);
-        for (const reader of console.readers) reader.push(bytes);
+        for (const reader of console.readers) reader.push(bytes, this.#options.now());
       },
       close: () => this.end(domid),
     };
@@ -130,14 +168,18 @@ export class Consoles {
 
   attach(domid: Domid, listener: ConsoleListener, interactive: boolean): ConsoleAttachment {
     const console = this.#console(domid);
-    const reader = new Reader(listener, interactive, () => this.#options.roomAgain(domid));
-    reader.push(console.backlog.bytes());
+    const warp = this.#options.mode === "warp";
+    const reader = new Reader(listener, interactive, warp, () => this.#options.moved(domid));
+    reader.push(console.backlog.bytes(), this.#options.now());
     console.readers.add(reader);
     if (interactive) this.#options.peopleAt(domid, this.#peopleAt(console));
     let attached = true;
     return {
       write: (bytes) => {
-        if (attached) this.#options.input(domid, bytes.slice());
+        if (!attached) return;
+        const now = this.#options.now();
+        const due = warp ? Nanos(Math.max(now, reader.lastSeen() + OUTSIDE_NANOS)) : now;
+        this.#options.input(domid, bytes.slice(), due);
       },
       detach: () => {
         if (!attached) return;
@@ -170,11 +212,17 @@ export class Consoles {
     return false;
   }
 
-  /** A reader or a disk is behind: in warp, virtual time waits for it. */
-  isHeldUp(): boolean {
-    if (this.#options.mode === "real") return false;
-    for (const console of this.#consoles.values()) if (isFull(console)) return true;
-    return false;
+  /** Warp: the instant that virtual time must not reach yet, because a reader or a disk is behind. */
+  barrier(): Nanos | undefined {
+    let first: number | undefined;
+    for (const { readers, log } of this.#consoles.values()) {
+      if (log?.isFull() === true) return this.#options.now();
+      for (const reader of readers) {
+        const since = reader.behindSince();
+        if (since !== undefined && (first === undefined || since < first)) first = since;
+      }
+    }
+    return first === undefined ? undefined : Nanos(first + OUTSIDE_NANOS);
   }
 
   endAll(): void {

@@ -16,6 +16,7 @@ import { createEngine } from "../cpu/engine.ts";
 import type { Engine } from "../cpu/types.ts";
 import { Consoled } from "../devices/console/consoled.ts";
 import { bug } from "../lib/absurd.ts";
+import type { Nanos } from "../lib/brand.ts";
 import { type Dom0, initDom0 } from "../toolstack/dom0.ts";
 import { XlError } from "../toolstack/error.ts";
 import { domidOf, nameOf } from "../toolstack/names.ts";
@@ -104,6 +105,8 @@ export class Host implements HostApi {
       seed,
     });
     const { clock, dom0: gate } = this.#xen;
+    const said = gate.sysctl.readConsole(false); // at power-on
+    if (said.ok) this.#logs.hypervisor.append(Buffer.from(said.value));
     this.#xen.onLog((line) => {
       this.#logs.hypervisor.line(line);
       this.#lastWords.hear(line);
@@ -117,7 +120,7 @@ export class Host implements HostApi {
       clock: this.#mode,
       wallNanos: () => Number(process.hrtime.bigint()),
       holdIdle: () => this.#consoles.hasPeople(),
-      barrier: () => (this.#consoles.isHeldUp() ? clock.now() : this.#outside.barrier()),
+      barrier: () => earlier(this.#consoles.barrier(), this.#outside.barrier()),
       failed,
     });
     this.#unpacker = new Unpacker(stateDirectory === undefined ? undefined : join(stateDirectory, "cache"));
@@ -135,10 +138,11 @@ export class Host implements HostApi {
     this.#recent = new RecentDomids(clock);
     this.#consoles = new Consoles({
       mode: this.#mode,
+      now: () => clock.now(),
       logFor: (name) => this.#logs.console(name),
-      roomAgain: (domid) => this.#atNextPoint(() => this.#consoled.service(domid)),
-      input: (domid, bytes) => this.#atNextPoint(() => void this.#consoled.input(domid, bytes)),
-      peopleAt: (domid, count) => this.#atNextPoint(() => this.#sayPeople(domid, count)),
+      moved: (domid) => this.#consoleMoved(domid),
+      input: (domid, bytes, at) => this.#atPoint(at, () => void this.#consoled.input(domid, bytes)),
+      peopleAt: (domid, count) => this.#atPoint(clock.now(), () => this.#sayPeople(domid, count)),
     });
     this.#consoled = new Consoled({
       gate,
@@ -162,12 +166,13 @@ export class Host implements HostApi {
       ...(detail === undefined ? {} : { detail }),
     };
     const domid = await this.#run(createDomain(this.#dom0, this.#recent, wish));
-    if (request.monitor !== "none") this.#monitor(wish, domid, request.monitorLog);
+    if (request.monitor !== "none") this.#monitor(wish, domid, request);
     return domid;
   }
 
   async destroy(domid: Domid): Promise<void> {
     if (domid === 0) throw new XlError(1, [...NOT_DOM0]);
+    this.#lookForEnds();
     await this.#run(destroyDomain(this.#dom0, this.#recent, domid));
   }
 
@@ -333,14 +338,14 @@ export class Host implements HostApi {
     this.#pacer.kick();
   }
 
-  #monitor(wish: CreateWish, domid: Domid, alsoTo: ((line: string) => void) | undefined): void {
+  #monitor(wish: CreateWish, domid: Domid, { monitorLog, monitorDone }: CreateRequest): void {
     const file = this.#logs.monitor(wish.config.name);
     const log = (line: string): void => {
       file.line(line);
-      alsoTo?.(line);
+      monitorLog?.(line);
     };
     const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid };
-    this.#start(monitorDomain(monitor, domid), () => {});
+    this.#start(monitorDomain(monitor, domid), () => monitorDone?.());
   }
 
   #held(file: CreateRequest["files"]["kernel"]): CreateWish["kernel"] {
@@ -348,11 +353,16 @@ export class Host implements HostApi {
     return { path: file.path, bytes: this.#files.intern(file.bytes) };
   }
 
-  /** From outside into the model: at the next scheduling point. */
-  #atNextPoint(act: () => void): void {
+  /** From outside into the model: at the first scheduling point not before `at`. */
+  #atPoint(at: Nanos, act: () => void): void {
     if (this.#stopped !== undefined || this.#failure !== undefined) return;
-    this.#xen.clock.at(this.#xen.clock.now(), act);
+    this.#xen.clock.at(at, act);
     this.#pacer.kick();
+  }
+
+  #consoleMoved(domid: Domid): void {
+    if (this.#mode === "warp") this.#pacer.kick();
+    else this.#atPoint(this.#xen.clock.now(), () => this.#consoled.service(domid));
   }
 
   /** `console/attached`: how many people are at the console. A guest may like to know whether it is worth asking. */
@@ -387,6 +397,9 @@ export class Host implements HostApi {
 }
 
 const ENDS_KEPT = 1000;
+
+const earlier = (a: Nanos | undefined, b: Nanos | undefined): Nanos | undefined =>
+  a === undefined || (b !== undefined && b < a) ? b : a;
 
 const NOT_DOM0 = [
   "Not destroying domain 0; use -f to force.",

@@ -9,17 +9,14 @@ import { newUuid } from "./daemon/serve.ts";
 import { readGuestFiles } from "./guest-files.ts";
 import { Host } from "./host.ts";
 
-export const openLocalHost: OpenLocalHost = async ({ clock, seed, stateDirectory }) => {
-  const host = await Host.start({
-    clock,
-    ...(seed === undefined ? {} : { seed }),
-    ...(stateDirectory === undefined ? {} : { stateDirectory }),
-  });
+/** Nothing is written: runs side by side, and a host process beside them, do not meet in a log. */
+export const openLocalHost: OpenLocalHost = async ({ clock, seed }) => {
+  const host = await Host.start(seed === undefined ? { clock } : { clock, seed });
   return {
-    async create({ text, source, overrides, cwd, paused }, log) {
+    async create({ text, source, overrides, cwd }, log) {
       const { config } = parseDomainConfig({ text, source, overrides, uuid: newUuid() });
       const files = await readGuestFiles(config, cwd);
-      return host.create({ config, files, paused, log });
+      return host.create({ config, files, paused: true, log, monitor: "none" });
     },
     attachConsole: (domid, listener, interactive) => host.attachConsole(Domid(domid), listener, interactive),
     unpause: (domid) => host.unpause(Domid(domid)),

@@ -67,6 +67,8 @@ export interface CreateRequest {
   readonly monitor?: "none";
   /** The monitor's lines as they come, besides its log (`xl create -F`). */
   readonly monitorLog?: (line: string) => void;
+  /** Called once the monitor has nothing left to wait for. */
+  readonly monitorDone?: () => void;
 }
 
 export interface HostStatus {

@@ -97,9 +97,14 @@ export interface CreateParams {
   /** Absolute: paths in the config are resolved by it. */
   readonly cwd: string;
   readonly paused: boolean;
-  /** libxl's log threshold: lines below it are not sent (`-v` lowers it). */
+  /** Who does what on_poweroff and its like say: the host's monitor; the same, its log sent here too; nobody. */
+  readonly monitor: MonitorWish;
+  /** How often `-v` was given: with three, libxc's account of the build is sent. */
   readonly verbosity: number;
 }
+
+export const MONITOR_WISHES = ["background", "foreground", "none"] as const;
+export type MonitorWish = (typeof MONITOR_WISHES)[number];
 
 interface ByDomid {
   readonly domid: number;
@@ -116,6 +121,8 @@ export interface Methods {
   version: { params: Nothing; result: ReportedVersion };
   dmesg: { params: { readonly clear: boolean }; result: string };
   create: { params: CreateParams; result: { readonly domid: number; readonly name: string } };
+  /** Answered when the monitor of this connection's last `create` (in the foreground) is done. */
+  waitForMonitor: { params: Nothing; result: null };
   destroy: { params: ByDomid; result: null };
   pause: { params: ByDomid; result: null };
   unpause: { params: ByDomid; result: null };

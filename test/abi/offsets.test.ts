@@ -34,6 +34,12 @@ const SPELLING: Record<string, Record<string, string>> = {
     arg5: "args[5]",
   },
   vcpu_info: { archCr2: "arch.cr2" },
+  gnttab_copy: {
+    sourceDomid: "source.domid",
+    sourceOffset: "source.offset",
+    destDomid: "dest.domid",
+    destOffset: "dest.offset",
+  },
   shared_info: {
     archMaxPfn: "arch.max_pfn",
     archPfnToMfnFrameListList: "arch.pfn_to_mfn_frame_list_list",

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { startInfo } from "../../src/abi/start-info.ts";
 import { Domid, Port } from "../../src/abi/types.ts";
@@ -6,6 +6,7 @@ import { buildFaultLines } from "../../src/dombuild/fault.ts";
 import { type ParsedKernel, readKernel } from "../../src/dombuild/kernel.ts";
 import { buildPv, type PvBuilt, type PvRequest } from "../../src/dombuild/pv.ts";
 import { ascii, linuxNotes, makeElf, note, type TestNote, VIRT_BASE } from "../image/make-elf.ts";
+import { guestsDirectory, noGuests } from "../support/guests.ts";
 import { FakeGate } from "./fake-gate.ts";
 
 const PAGE = 4096;
@@ -271,36 +272,30 @@ describe("a PV domain is refused", () => {
   });
 });
 
-const real = [process.env["XLAB_GUESTS"], "/tmp/guests", "guests-cache"]
-  .filter((directory) => directory !== undefined)
-  .map((directory) => `${directory}/vmlinuz-cloud`)
-  .find((path) => existsSync(path));
+describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuests})`, () => {
+  const file = new Uint8Array(
+    guestsDirectory === undefined ? [] : readFileSync(`${guestsDirectory}/vmlinuz-cloud`),
+  );
 
-describe.skipIf(real === undefined)(
-  "Debian's cloud kernel (needs XLAB_GUESTS, /tmp/guests or guests-cache/)",
-  () => {
-    const file = new Uint8Array(readFileSync(real ?? "/dev/null"));
-
-    it("unpacks and builds into 256 MiB, where guests.md §1 saw it lie", { timeout: 60_000 }, () => {
-      const kernel = readKernel(file);
-      if (!kernel.ok) throw new Error(kernel.why);
-      expect(kernel.value.format).toMatch(/^bzImage 2\.\d+ \(lz4\)$/);
-      const { built, fake } = build(kernel.value, {
-        memKib: 256 * 1024,
-        ramdisk: { bytes: filled(2_000_000, 1), length: 2_000_000 },
-      });
-      expect(built.layout.startInfo.virt).toBe(kernel.value.addresses.virtKend);
-      expect(built.layout.mappedEnd % (4n << 20n)).toBe(0n);
-      expect(fake.walk(built.entry)?.mfn).toBe(FakeGate.mfnOf(Number((built.entry - VIRT_BASE) >> 12n)));
-      expect(fake.frames.size).toBeLessThan(13_500);
+  it("unpacks and builds into 256 MiB, where guests.md §1 saw it lie", { timeout: 60_000 }, () => {
+    const kernel = readKernel(file);
+    if (!kernel.ok) throw new Error(kernel.why);
+    expect(kernel.value.format).toMatch(/^bzImage 2\.\d+ \(lz4\)$/);
+    const { built, fake } = build(kernel.value, {
+      memKib: 256 * 1024,
+      ramdisk: { bytes: filled(2_000_000, 1), length: 2_000_000 },
     });
+    expect(built.layout.startInfo.virt).toBe(kernel.value.addresses.virtKend);
+    expect(built.layout.mappedEnd % (4n << 20n)).toBe(0n);
+    expect(fake.walk(built.entry)?.mfn).toBe(FakeGate.mfnOf(Number((built.entry - VIRT_BASE) >> 12n)));
+    expect(fake.frames.size).toBeLessThan(13_500);
+  });
 
-    it("is refused when cut anywhere, and names what is cut", () => {
-      for (const length of [600, 20_000, 9_000_000, file.length - 300_000]) {
-        const kernel = readKernel(file.subarray(0, length));
-        expect(kernel.ok).toBe(false);
-        if (!kernel.ok) expect(kernel.why).toMatch(/truncated/);
-      }
-    });
-  },
-);
+  it("is refused when cut anywhere, and names what is cut", () => {
+    for (const length of [600, 20_000, 9_000_000, file.length - 300_000]) {
+      const kernel = readKernel(file.subarray(0, length));
+      expect(kernel.ok).toBe(false);
+      if (!kernel.ok) expect(kernel.why).toMatch(/truncated/);
+    }
+  });
+});

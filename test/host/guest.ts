@@ -47,10 +47,11 @@ export async function withHost<T>(options: HostOptions, use: (host: Host) => Pro
     broken = error;
   });
   try {
-    return await use(host);
+    const value = await use(host);
+    if (broken !== undefined) throw broken;
+    return value;
   } finally {
     await host.stop();
-    if (broken !== undefined) throw broken;
   }
 }
 

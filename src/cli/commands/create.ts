@@ -93,9 +93,16 @@ async function createOn(
 ): Promise<number> {
   const toConsole = args.has("c");
   const staysPaused = args.has("p");
+  const inForeground = args.has("F");
   const { domid } = await host.call(
     "create",
-    { ...request, cwd: process.cwd(), paused: toConsole || staysPaused, verbosity: global.verbose },
+    {
+      ...request,
+      cwd: process.cwd(),
+      paused: toConsole || staysPaused,
+      monitor: args.has("e") ? "none" : inForeground ? "foreground" : "background",
+      verbosity: global.verbose,
+    },
     warn,
   );
   if (toConsole) {
@@ -112,12 +119,8 @@ async function createOn(
       const words = obituary(config.name, end.end);
       if (words !== undefined) await hint(words);
     }
-    return 0;
   }
-  if (args.has("F")) {
-    const { watchInForeground } = await import("../foreground.ts");
-    return watchInForeground(host, domid, config);
-  }
+  if (inForeground) await host.call("waitForMonitor", {}, warn);
   return 0;
 }
 

@@ -58,7 +58,6 @@ export class Terminal {
       stdin.off("data", onData);
       stdin.off("error", onError);
       stdin.pause();
-      stdin.unref();
       for (const [signal, handler] of signals) process.off(signal, handler);
       process.off("exit", restore);
       process.off("SIGCONT", onContinue);

@@ -8,13 +8,14 @@ import type { ConsoleHost } from "../console/sitting.ts";
 export interface LocalHostOptions {
   readonly clock: "real" | "warp";
   readonly seed: number | undefined;
-  /** Where logs are written and unpacked kernels are kept; undefined: nowhere. */
-  readonly stateDirectory: string | undefined;
 }
 
 export interface LocalHost extends ConsoleHost {
-  /** As the host process serves it: reads the files that the config names. Throws XlError. */
-  create(params: CreateParams, onLog: (line: string) => void): Promise<number>;
+  /** Paused, and with nobody who restarts it. Reads the files that the config names. Throws XlError. */
+  create(
+    params: Pick<CreateParams, "text" | "source" | "overrides" | "cwd">,
+    onLog: (line: string) => void,
+  ): Promise<number>;
   unpause(domid: number): Promise<void>;
   dmesg(): string;
   stop(): Promise<void>;

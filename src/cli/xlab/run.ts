@@ -133,10 +133,7 @@ async function runGuest(options: RunOptions, openLocalHost: OpenLocalHost): Prom
 
   const host = await openLocalHost({ clock: options.clock, seed: options.seed });
   try {
-    const domid = await host.create(
-      { text, source, overrides, cwd: process.cwd(), paused: true, verbosity: 0 },
-      warn,
-    );
+    const domid = await host.create({ text, source, overrides, cwd: process.cwd() }, warn);
     return await conclude(await watch(host, domid, options), parsed.config.name, options, host);
   } finally {
     await host.stop();

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Domid } from "../../abi/types.ts";
-import type { Method, Methods } from "../../protocol/messages.ts";
+import { type Method, type Methods, MONITOR_WISHES } from "../../protocol/messages.ts";
 import { parseDomainConfig } from "../../toolstack/config/parse.ts";
 import { readGuestFiles } from "../guest-files.ts";
 import type { DomainRow, HostApi } from "../types.ts";
@@ -17,6 +17,8 @@ export interface Service {
   readonly host: HostApi;
   readonly directory: string;
   readonly log: (line: string) => void;
+  /** The monitor that this connection watches. */
+  readonly monitor: { done: Promise<void> };
   /** Attaches the connection to a console; `after` is called once the answer has been sent. */
   readonly attach: (domid: number, interactive: boolean) => { readonly after: () => void } | undefined;
 }
@@ -57,6 +59,12 @@ class Checked {
     }
     return value;
   }
+  oneOf<const V extends string>(name: string, values: readonly V[]): V {
+    const value = this.#params[name];
+    const found = values.find((candidate) => candidate === value);
+    if (found === undefined) throw new Refused(`${name} must be one of ${values.join(", ")}`);
+    return found;
+  }
   integer(name: string): number {
     const value = this.#params[name];
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
@@ -67,6 +75,9 @@ class Checked {
     return this.integer("domid") as Domid;
   }
 }
+
+/** `xl -vvv`: libxc's lines are shown. */
+const DETAILED = 3;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -87,17 +98,35 @@ const ROWS: Rows = {
     return { result: { ...rest, virtStart: `0x${virtStart.toString(16)}` } };
   },
   dmesg: ({ host }, p) => ({ result: host.dmesg(p.boolean("clear")) }),
-  create: async ({ host, log }, p) => {
+  create: async ({ host, log, monitor }, p) => {
     const { config } = parseDomainConfig({
       text: p.string("text", 4 << 20),
       source: p.string("source", 4096),
       overrides: p.strings("overrides"),
       uuid: newUuid(),
     });
+    const paused = p.boolean("paused");
+    const wish = p.oneOf("monitor", MONITOR_WISHES);
+    const verbose = p.integer("verbosity") >= DETAILED;
     const files = await readGuestFiles(config, p.string("cwd", 4096));
-    const domid = await host.create({ config, files, paused: p.boolean("paused"), log });
+    let monitorDone = (): void => {};
+    if (wish === "foreground") {
+      monitor.done = new Promise((resolve) => {
+        monitorDone = resolve;
+      });
+    }
+    const domid = await host.create({
+      config,
+      files,
+      paused,
+      log,
+      ...(verbose ? { detail: log } : {}),
+      ...(wish === "none" ? { monitor: wish } : {}),
+      ...(wish === "foreground" ? { monitorLog: log, monitorDone } : {}),
+    });
     return { result: { domid, name: config.name } };
   },
+  waitForMonitor: async ({ monitor }) => ({ result: await monitor.done.then(() => null) }),
   destroy: async ({ host }, p) => ({ result: await host.destroy(p.domid()).then(() => null) }),
   pause: async ({ host }, p) => ({ result: await host.pause(p.domid()).then(() => null) }),
   unpause: async ({ host }, p) => ({ result: await host.unpause(p.domid()).then(() => null) }),

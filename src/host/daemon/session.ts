@@ -28,6 +28,8 @@ export class Session {
   #waiting = 0;
   #console: ConsoleAttachment | undefined;
   #drained: (() => void) | undefined;
+  /** The monitor that this client watches; there is none until it asks for one. */
+  readonly #monitor = { done: Promise.resolve() };
   #closed = false;
 
   constructor(options: SessionOptions) {
@@ -115,6 +117,7 @@ export class Session {
         host,
         directory: this.#options.directory,
         log: (line) => this.#reply({ log: line }),
+        monitor: this.#monitor,
         attach: (domid, interactive) => this.#attach(host, domid, interactive),
       });
       this.#reply({ id, ok: answer.result });

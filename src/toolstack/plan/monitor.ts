@@ -24,6 +24,8 @@ export interface Monitor {
   readonly log: (line: string) => void;
   /** What `[pid N]` says. */
   readonly pid: number;
+  /** A domain has ended; it can still be looked at unless it was destroyed. */
+  readonly ended?: (domid: Domid) => void;
 }
 
 /** xl waits this long before it starts a domain again. */
@@ -38,6 +40,7 @@ export function* monitorDomain(monitor: Monitor, first: Domid): Plan<void> {
   for (let domid = first; ; ) {
     log(`Waiting for domain ${wish.config.name} (domid ${domid}) to die [pid ${monitor.pid}]`);
     const end = yield* watching(dom0.xs, "@releaseDomain", (signal) => awaitEnd(dom0, domid, signal));
+    monitor.ended?.(domid);
     if (end.how === "destroyed") {
       log(`Domain ${domid} has been destroyed.`);
       return;

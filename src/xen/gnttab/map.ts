@@ -32,7 +32,7 @@ const usesOf = (flags: number): Use[] => {
  * Maps grant `ref` of `dom` for `mapper`. `install` makes the host mapping: the frame's references (general, and writable
  * unless read-only) are then its own; it answers a status.
  */
-export function mapGrant(
+function mapGrant(
   machine: Machine,
   mapper: Domain,
   dom: Domid,

@@ -20,7 +20,7 @@ export function allocFrames(machine: Machine, domain: Domain, order: number): nu
 }
 
 /** Counts `n` frames from `mfn` on as the domain's memory. */
-export function account(machine: Machine, domain: Domain, mfn: number, n: number): void {
+function account(machine: Machine, domain: Domain, mfn: number, n: number): void {
   const { memory } = domain;
   memory.totPages += n;
   memory.lowest = Math.min(memory.lowest, mfn);
@@ -52,7 +52,6 @@ export function removeFrame(machine: Machine, domain: Domain, mfn: number): bool
   const removable = (meta & (PGF_ALLOCATED | PGF_XEN_HEAP)) === PGF_ALLOCATED;
   if (removable) {
     frames.info[mfn << 2] = meta & ~PGF_ALLOCATED;
-    frames.m2p.clear(mfn);
     putFrame(machine, mfn);
   }
   putFrame(machine, mfn);

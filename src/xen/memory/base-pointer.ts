@@ -57,7 +57,7 @@ export function dropBases(machine: Machine, vcpu: Vcpu): void {
 }
 
 /** Puts a base in force in the vCPU's state and forgets what its TLBs hold. */
-export function loadBase(machine: Machine, vcpu: Vcpu, mfn: number): void {
+function loadBase(machine: Machine, vcpu: Vcpu, mfn: number): void {
   const { engineVcpu } = vcpu;
   if (engineVcpu === undefined) return;
   const { mem } = machine.engine;

@@ -77,7 +77,7 @@ export class FrameTable {
     this.free = new FreeFrames(total);
     const m2pFirst = total - M2p.framesNeeded(total);
     if (m2pFirst <= LOW_FRAMES) bug(`a machine of ${total} frames is too small`);
-    for (let mfn = LOW_FRAMES; mfn < m2pFirst; mfn++) this.free.add(mfn);
+    this.free.addRange(LOW_FRAMES, m2pFirst);
     const { info } = this;
     for (let mfn = 0; mfn < total; mfn++) {
       if (mfn === LOW_FRAMES) mfn = m2pFirst;

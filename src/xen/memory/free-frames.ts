@@ -35,6 +35,26 @@ export class FreeFrames {
     }
   }
 
+  /** Frames first..end-1, none of them free yet. */
+  addRange(first: number, end: number): void {
+    let from = first;
+    let to = end;
+    for (const level of this.levels) {
+      for (let n = from; n < to; n++) {
+        if ((n & 31) === 0 && n + 32 <= to) {
+          level[n >>> 5] = 0xffff_ffff;
+          n += 31;
+        } else {
+          level[n >>> 5] = (level[n >>> 5] as number) | (1 << (n & 31));
+        }
+      }
+      if (from >= to) break;
+      from >>>= 5;
+      to = ((to - 1) >>> 5) + 1;
+    }
+    this.free += Math.max(0, end - first);
+  }
+
   remove(n: number): void {
     this.free--;
     for (const level of this.levels) {

@@ -16,7 +16,7 @@ import { getFrame, getWritableFrame } from "./references.ts";
 const NAME = new Map<number, Errno>(Object.entries(ERRNO).map(([name, number]) => [number, name as Errno]));
 
 /** 0 or -errno as the Gate words it. */
-export const asResult = (rc: number): XenResult =>
+const asResult = (rc: number): XenResult =>
   rc === 0 ? done : refuse(NAME.get(-rc) ?? bug(`no errno ${rc}`));
 
 /** The domain named, if the caller may act on it; ESRCH, EPERM. */

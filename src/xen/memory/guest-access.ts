@@ -43,7 +43,7 @@ export function readGuestAt(machine: Machine, low: number, high: number, into: U
   return true;
 }
 
-export function writeGuestAt(machine: Machine, low: number, high: number, bytes: Uint8Array): boolean {
+function writeGuestAt(machine: Machine, low: number, high: number, bytes: Uint8Array): boolean {
   const { engine } = machine;
   const { mem } = engine;
   for (let done = 0; done < bytes.length; ) {

@@ -3,7 +3,7 @@ import { CPU } from "../../cpu/layout.ts";
 import type { Domain, Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 
-export const isLoaded = (machine: Machine, vcpu: Vcpu): boolean =>
+const isLoaded = (machine: Machine, vcpu: Vcpu): boolean =>
   vcpu.engineVcpu !== undefined && machine.engine.stateAddress(vcpu.engineVcpu) === CPU;
 
 /** One vCPU: cheap when it is the one that is loaded. */

@@ -1,4 +1,4 @@
-import { CpuidFeature, Decoder, DecoderOptions, Mnemonic } from "iced-x86";
+import { CpuidFeature, Decoder, DecoderOptions } from "iced-x86";
 import { expect, it } from "vitest";
 import { Rig } from "../rig.ts";
 
@@ -38,6 +38,7 @@ it("knows every x87 instruction and no other", () => {
 it("knows every MMX, SSE and SSE2 instruction and none of later extensions", () => {
   const rig = new Rig();
   const wrong: string[] = [];
+  let known = 0;
   const ranges: [number, number][] = [[0x10, 0x17], [0x28, 0x2f], [0x50, 0x7f], [0xc2, 0xc6], [0xd0, 0xff]];
   for (const [from, to] of ranges) {
     for (let op = from; op <= to; op++) {
@@ -46,6 +47,7 @@ it("knows every MMX, SSE and SSE2 instruction and none of later extensions", () 
           const code = new Uint8Array(15);
           code.set([...prefix, 0x0f, op, modrm]);
           const wanted = icedLength(code);
+          if (wanted !== undefined) known++;
           const length = rig.engine.decodeLength(code);
           if (wanted === undefined ? length >= 0 : length !== wanted) {
             wrong.push(`${[...prefix, 0x0f, op, modrm].map((b) => b.toString(16)).join(" ")}: ${length}, iced ${wanted}`);
@@ -55,5 +57,5 @@ it("knows every MMX, SSE and SSE2 instruction and none of later extensions", () 
     }
   }
   expect(wrong).toEqual([]);
-  expect(Mnemonic.Addps).toBeGreaterThan(0);
+  expect(known).toBeGreaterThan(3_000);
 });

@@ -10,9 +10,14 @@ test("free frames: lowest, highest and runs agree with a plain set", () => {
     fc.property(
       fc.integer({ min: 1, max: 3000 }),
       fc.array(fc.tuple(fc.nat(2999), fc.boolean())),
-      (total, steps) => {
+      fc.nat(2999),
+      (total, steps, start) => {
         const frames = new FreeFrames(total);
         const model = new Set<number>();
+        if (start < total) {
+          frames.addRange(start, total - (start & 1));
+          for (let n = start; n < total - (start & 1); n++) model.add(n);
+        }
         for (const [n, add] of steps) {
           if (n >= total) continue;
           if (add && !model.has(n)) {

@@ -75,7 +75,14 @@ test("an exchange with a page-table entry: the old one comes out, the new one ha
   expect(engine.probeStore()).toBe(1);
   const { view } = engine.mem;
   const word = (offset: number): number => view.getUint32(L.CPU + offset, true);
-  const result = emulatePtWrite(t.machine, g.vcpu, word(L.X_FRAME), word(L.X_OFFSET), word(L.X_SIZE), get(L.X_VALUE));
+  const result = emulatePtWrite(
+    t.machine,
+    g.vcpu,
+    word(L.X_FRAME),
+    word(L.X_OFFSET),
+    word(L.X_SIZE),
+    get(L.X_VALUE),
+  );
   if (result === "refused") throw new Error(t.log.join());
   set(L.X_VALUE, result.commit);
   engine.finishStore(L.STORE_COMMIT);

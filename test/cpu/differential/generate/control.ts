@@ -149,6 +149,7 @@ function stack(): Row[] {
     {
       ...common,
       name: "enter",
+      looseFault: true,
       opcode: [0xc8],
       sizing: "q",
       imm: "wb",

@@ -61,8 +61,8 @@ export interface Row {
   readonly undefinedFsw?: number;
   readonly exactness?: Exactness;
   /**
-   * Processors differ in how a fault shows: which byte of the operand CR2 names, and whether an MMX instruction has made
-   * its transition (TOP 0, tags full) already. It is restarted either way.
+   * Processors differ in how a fault shows: which byte of the operand CR2 names, whether an MMX instruction has made its
+   * transition (TOP 0, tags full) already, whether a part was stored. It is restarted either way.
    */
   readonly looseFault?: boolean;
   /** How many cases, relative to others. */

@@ -157,18 +157,24 @@ function moves(): Row[] {
     xmm("movd V,Ey", 0x6e, 0x66, { rm: "gpr", sizing: "y", memoryFollowsSize: true }),
     xmm("movd Ey,V", 0x7e, 0x66, { rm: "gpr", sizing: "y", memoryFollowsSize: true, access: "w" }),
     mmx("movd P,Ey", 0x6e, { rm: "gpr", sizing: "y", memoryFollowsSize: true }),
-    mmx("movd Ey,P", 0x7e, { rm: "gpr", sizing: "y", memoryFollowsSize: true, access: "w" }),
+    mmx("movd Ey,P", 0x7e, {
+      rm: "gpr",
+      sizing: "y",
+      memoryFollowsSize: true,
+      access: "w",
+      looseFault: true,
+    }),
     mmx("movq P,Q", 0x6f),
-    mmx("movq Q,P", 0x7f, { access: "w" }),
+    mmx("movq Q,P", 0x7f, { access: "w", looseFault: true }),
     xmm("movq2dq", 0xd6, 0xf3, { modrm: "r", rm: "mmx", unit: "mmx" }),
     xmm("movdq2q", 0xd6, 0xf2, { modrm: "r", reg: "mmx", unit: "mmx" }),
     xmm("maskmovdqu", 0xf7, 0x66, {
       modrm: "r",
       setup: maskTarget(16),
-      finish: withSegment,
+      finish: maskOperand,
       looseFault: true,
     }),
-    mmx("maskmovq", 0xf7, { modrm: "r", setup: maskTarget(8), finish: withSegment, looseFault: true }),
+    mmx("maskmovq", 0xf7, { modrm: "r", setup: maskTarget(8), finish: maskOperand, looseFault: true }),
     mmx("pinsrw P", 0xc4, { rm: "gpr", memory: 2, imm: "b" }),
     xmm("pinsrw V", 0xc4, 0x66, { rm: "gpr", memory: 2, imm: "b" }),
     mmx("pextrw P", 0xc5, { reg: "gpr", modrm: "r", imm: "b" }),
@@ -178,19 +184,25 @@ function moves(): Row[] {
   return rows;
 }
 
+/**
+ * Where nothing is chosen, it is open whether an address that cannot be written faults: something is, and no operand
+ * reaches from a good page into a bad one.
+ */
 const maskTarget =
   (size: number) =>
   (b: Builder): void => {
-    const at = b.target(size, "w");
+    let at = b.target(size, "w");
+    while ((at & 0xfffn) + BigInt(size) > 0x1000n) at = b.target(size, "w");
     b.address = at;
     b.fix(7, b.addressSize === 4 ? BigInt.asUintN(32, at) | (BigInt(b.rng.u32()) << 32n) : at);
   };
 
-/** DS:RDI may be moved by a prefix (drawn as noise): the last one counts. */
-function withSegment(b: Builder): void {
-  const last = b.prefixes
-    .filter((p) => p === 0x64 || p === 0x65 || p === 0x2e || p === 0x36 || p === 0x3e || p === 0x26)
-    .at(-1);
+/** The mask; and DS:RDI may be moved by a prefix (drawn as noise): the last one counts. */
+function maskOperand(b: Builder): void {
+  const mask = b.lanes();
+  mask[0] = 0x80;
+  b.setVector(mask);
+  const last = b.prefixes.filter((p) => [0x64, 0x65, 0x2e, 0x36, 0x3e, 0x26].includes(p)).at(-1);
   if (last === 0x64) b.address += b.view.getBigUint64(S_FS_BASE, true);
   else if (last === 0x65) b.address += b.view.getBigUint64(S_GS_BASE, true);
 }
