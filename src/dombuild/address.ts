@@ -1,8 +1,8 @@
 /** Virtual addresses of x86-64 as Xen divides them. Unsigned 64-bit bigints. */
 
 /** Xen's own: PML4 slots 256..271 (public/arch-x86/xen-x86_64.h). */
-export const HYPERVISOR_VIRT_START = 0xffff_8000_0000_0000n;
-export const HYPERVISOR_VIRT_END = 0xffff_8800_0000_0000n;
+const HYPERVISOR_VIRT_START = 0xffff_8000_0000_0000n;
+const HYPERVISOR_VIRT_END = 0xffff_8800_0000_0000n;
 
 const LOW_END = 0x0000_8000_0000_0000n;
 const TOP = 1n << 64n;

@@ -50,4 +50,3 @@ function isZero(bytes: Uint8Array): boolean {
     if (bytes[i] !== 0) return false;
   return true;
 }
-

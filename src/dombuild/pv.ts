@@ -7,38 +7,18 @@
  *
  * The domain must exist, be paused, and have its memory limit set; its pages are allocated here and come zeroed.
  */
-import { ERRNO, type Errno, type XenResult } from "../abi/errno.ts";
+import type { Errno } from "../abi/errno.ts";
 import type { Gate } from "../abi/hypercall.ts";
-import {
-  MAX_GUEST_CMDLINE,
-  SIF,
-  START_INFO_CMD_LINE,
-  START_INFO_MAGIC,
-  startInfo,
-} from "../abi/start-info.ts";
-import { DOMID_0, type Domid, Gfn, Gref, type Mfn, PAGE_SIZE, type Port } from "../abi/types.ts";
-import type { VcpuGuestContext } from "../abi/vcpu-context.ts";
-import { hex } from "../image/fault.ts";
+import { DOMID_0, type Domid, Gfn, Gref, type Mfn, PAGE_SIZE } from "../abi/types.ts";
+import { DomainWriter } from "./domain-writer.ts";
 import { type BuildFault, buildFault, panic } from "./fault.ts";
-import type { ParsedKernel } from "./kernel.ts";
 import { type PvLayout, planPv } from "./layout.ts";
 import { tablePages } from "./page-tables.ts";
-import type { Ramdisk } from "./ramdisk.ts";
+import { must, Refused } from "./refused.ts";
+import type { PvRequest } from "./request.ts";
+import { firstVcpu, maskUpcalls, p2mList, startInfoPage } from "./start-of-day.ts";
 
-export interface PvRequest {
-  readonly kernel: ParsedKernel;
-  readonly ramdisk?: Ramdisk;
-  /** Cut after 1023 bytes, as libxc does. */
-  readonly cmdline: string;
-  /** The memory target; whole MiB count. */
-  readonly memKib: number;
-  /** Unbound ports of the domain, allocated before for whoever serves xenstore and console. */
-  readonly storePort: Port;
-  readonly consolePort: Port;
-  /** Who serves them; default dom0. */
-  readonly storeDomid?: Domid;
-  readonly consoleDomid?: Domid;
-}
+export type { PvRequest };
 
 export interface PvBuilt {
   readonly entry: bigint;
@@ -55,8 +35,7 @@ export interface PvBuilt {
 
 export type PvResult = { readonly ok: true; readonly value: PvBuilt } | BuildFault;
 
-/** Pages between two yields of {@link buildPvSteps}: well under a millisecond of host time. */
-const PAGES_PER_STEP = 256;
+/** Pages asked for at a time, with a yield between. */
 const POPULATE_STEP = 16_384;
 /** 4 TiB: beyond any modelled machine; even a plan for it would take long. */
 const MAX_MEMORY_KIB = 2 ** 32;

@@ -1,5 +1,5 @@
 /** A call that the hypervisor refused while a domain was being built. Nothing of this is the user's fault. */
-import { type Errno, ERRNO, type XenResult } from "../abi/errno.ts";
+import { ERRNO, type Errno, type XenResult } from "../abi/errno.ts";
 import { type BuildFault, buildFault, panic } from "./fault.ts";
 
 /** The hypervisor refused a call: carried up to the one place that answers it. */
@@ -12,7 +12,11 @@ export class Refused extends Error {
 }
 
 /** The answer of a call that should not fail. */
-export function must<T>(step: "boot-image" | "gnttab" | "build-image", call: string, result: XenResult<T>): T {
+export function must<T>(
+  step: "boot-image" | "gnttab" | "build-image",
+  call: string,
+  result: XenResult<T>,
+): T {
   if (result.ok) return result.value;
   throw new Refused(refusedCall(step, call, result.errno));
 }
@@ -24,4 +28,3 @@ const refusedCall = (step: "boot-image" | "gnttab" | "build-image", call: string
     panic("xg_dom_boot.c:58", `${call} failed: ${ERRNO[errno]}`, "Internal error"),
     errno,
   );
-

@@ -1,12 +1,18 @@
 /** What a PV domain's first vCPU finds: start_info, the p2m list, the shared_info's masks, and its own registers. */
 import type { Gate } from "../abi/hypercall.ts";
-import { MAX_GUEST_CMDLINE, SIF, START_INFO_CMD_LINE, START_INFO_MAGIC, startInfo } from "../abi/start-info.ts";
+import {
+  MAX_GUEST_CMDLINE,
+  SIF,
+  START_INFO_CMD_LINE,
+  START_INFO_MAGIC,
+  startInfo,
+} from "../abi/start-info.ts";
 import { type Domid, type Mfn, PAGE_SIZE } from "../abi/types.ts";
 import type { VcpuGuestContext } from "../abi/vcpu-context.ts";
 import type { ParsedKernel } from "./kernel.ts";
 import type { PvLayout } from "./layout.ts";
-import type { PvRequest } from "./pv.ts";
 import { must } from "./refused.ts";
+import type { PvRequest } from "./request.ts";
 
 /** 64-bit frame numbers by pfn. */
 export function p2mList(p2m: readonly Mfn[]): Uint8Array {
@@ -117,4 +123,3 @@ export function firstVcpu(kernel: ParsedKernel, layout: PvLayout, l4: Mfn): Vcpu
     gsBaseUser: 0n,
   };
 }
-

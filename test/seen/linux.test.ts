@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { machine } from "../support/cli.ts";
@@ -84,7 +84,8 @@ describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuest
     const created = await m.run("xl", "create", config);
     expect(created).toMatchObject({ status: 0, stdout: "", stderr: `Parsing config from ${config}\n` });
     const log = join(m.state, "log/console/guest-linux.log");
-    for (let i = 0; i < 600 && !readFileSync(log, "utf8").includes("ends the domain"); i++) {
+    const printed = (): string => (existsSync(log) ? readFileSync(log, "utf8") : "");
+    for (let i = 0; i < 600 && !printed().includes("ends the domain"); i++) {
       if (i % 20 === 0) {
         const listed = await m.run("xl", "list");
         expect(listed.stdout).toMatch(

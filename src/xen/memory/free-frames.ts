@@ -40,15 +40,12 @@ export class FreeFrames {
     let from = first;
     let to = end;
     for (const level of this.levels) {
-      for (let n = from; n < to; n++) {
-        if ((n & 31) === 0 && n + 32 <= to) {
-          level[n >>> 5] = 0xffff_ffff;
-          n += 31;
-        } else {
-          level[n >>> 5] = (level[n >>> 5] as number) | (1 << (n & 31));
-        }
-      }
       if (from >= to) break;
+      const head = Math.min(to, (from + 31) & ~31);
+      const tail = Math.max(head, to & ~31);
+      for (let n = from; n < head; n++) level[n >>> 5] = (level[n >>> 5] as number) | (1 << (n & 31));
+      level.fill(0xffff_ffff, head >>> 5, tail >>> 5);
+      for (let n = tail; n < to; n++) level[n >>> 5] = (level[n >>> 5] as number) | (1 << (n & 31));
       from >>>= 5;
       to = ((to - 1) >>> 5) + 1;
     }
@@ -93,9 +90,11 @@ export class FreeFrames {
     if (order === 0) return this.lowest();
     const length = 2 ** order;
     const words = this.levels[0] as Uint32Array;
+    const first = this.lowest();
+    if (first < 0) return -1;
     if (length < 32) {
       const mask = 2 ** length - 1;
-      for (let w = 0; w < words.length; w++) {
+      for (let w = first >>> 5; w < words.length; w++) {
         const word = words[w] as number;
         if (word === 0) continue;
         for (let shift = 0; shift < 32; shift += length) {
@@ -105,7 +104,7 @@ export class FreeFrames {
       return -1;
     }
     const step = length / 32;
-    for (let w = 0; w + step <= words.length; w += step) {
+    for (let w = Math.floor(first / length) * step; w + step <= words.length; w += step) {
       let i = 0;
       while (i < step && words[w + i] === 0xffff_ffff) i++;
       if (i === step) return w * 32;

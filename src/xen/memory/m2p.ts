@@ -47,7 +47,11 @@ export class M2p {
     mem.u8.fill(0xff, at, at + 4096);
     this.setEntry(this.l3, 0, l2, 0);
     for (let i = 0; i < l1Tables; i++) this.setEntry(l2, i, this.l1First + i, 0);
-    for (let i = 0; i < this.frames; i++) this.mapTableFrame(i, this.ones);
+    for (let i = 0; i < l1Tables; i++) {
+      const slots = Math.min(ENTRIES, this.frames - i * ENTRIES);
+      const word = this.address(this.l1First + i) >> 2;
+      for (let slot = 0; slot < slots; slot++) this.store(word + slot * 2, this.ones, PTE_HI_NX);
+    }
   }
 
   /**
@@ -91,7 +95,10 @@ export class M2p {
   }
 
   private setEntry(table: number, slot: number, frame: number, high: number): void {
-    const word = (this.address(table) >> 2) + slot * 2;
+    this.store((this.address(table) >> 2) + slot * 2, frame, high);
+  }
+
+  private store(word: number, frame: number, high: number): void {
     this.mem.u32[word] = (frame << 12) | TABLE;
     this.mem.u32[word + 1] = (frame >>> 20) | high;
   }
