@@ -30,7 +30,7 @@ export interface Invocation {
   readonly argv: readonly string[];
   readonly args: Arguments;
   /** The command's own help, for a command that finds its arguments wrong. */
-  readonly printHelp: () => void;
+  readonly printHelp: () => Promise<void>;
 }
 
 export interface Command {

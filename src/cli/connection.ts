@@ -2,7 +2,6 @@
  * The client's side of the host's socket: finds the host, starts one where none runs, asks and listens.
  * Kept small: `xl list` loads this and little else.
  */
-import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -70,6 +69,7 @@ async function start(directory: string, path: string): Promise<Socket> {
   mkdirSync(join(directory, "log"), { recursive: true, mode: 0o700 });
   const log = join(directory, "log", "host.log");
   const output = openSync(log, "a", 0o600);
+  const { spawn } = await import("node:child_process");
   const main = join(dirname(fileURLToPath(import.meta.url)), "..", "host", "daemon", "main.js");
   const child = spawn(process.execPath, [main, directory], {
     cwd: "/",

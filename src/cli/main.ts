@@ -1,30 +1,20 @@
 /**
- * Where a command line begins: `xl`, `xm` and `xlab` are this function with a name.
+ * Where the command line of `xl` and `xm` begins.
  *
- * The way of `xl list` is kept short: it loads the table of names, the command, the connection, and nothing else.
+ * The way of `xl list` is kept short: it loads the table of names, the command, the connection, and nothing else. bin/xl
+ * runs this file with all it imports as one (scripts/bundle-cli.mjs): that alone saves a sixth of the time.
  */
 import type { Command, GlobalOptions } from "./command.ts";
-import { type CommandRow, findCommand, XL_COMMANDS } from "./commands/index.ts";
+import { findCommand, XL_COMMANDS } from "./commands/index.ts";
 import { out, warn } from "./output.ts";
-import type { OpenLocalHost } from "./xlab/local-host.ts";
-
-export interface Launch {
-  readonly program: "xl" | "xm" | "xlab";
-  /** What follows the program's name. */
-  readonly argv: readonly string[];
-  /** A machine in this process, for `xlab run`: cli/ itself knows no host. */
-  readonly openLocalHost: OpenLocalHost;
-}
 
 const FAILURE = 1;
 const USAGE = 2;
 
-/** Runs a command line and answers its exit status; never throws. */
-export async function main(launch: Launch): Promise<number> {
+/** Runs a command line (what follows the program's name) and answers its exit status; never throws. */
+export async function main(program: "xl" | "xm", argv: readonly string[]): Promise<number> {
   try {
-    if (launch.program !== "xlab") return await runXl(launch.program, launch.argv);
-    const { runXlab } = await import("./xlab/index.ts");
-    return await runXlab(launch);
+    return await runXl(program, argv);
   } catch (error) {
     const { report } = await import("./report.ts");
     return report(error);
@@ -65,12 +55,11 @@ async function runCommand(
   argv: readonly string[],
 ): Promise<number> {
   const { parseArguments } = await import("./arguments.ts");
-  const { commandHelp } = await import("./help.ts");
-  const printHelp = (): void => out(commandHelp(program, command));
+  const printHelp = async (): Promise<void> => out((await import("./help.ts")).commandHelp(program, command));
   const parsed = await parseArguments(command, argv);
   if (!parsed.ok) {
     if (parsed.why === "help") {
-      printHelp();
+      await printHelp();
       return 0;
     }
     warn(`option \`${parsed.letter}' not supported.`);
@@ -79,7 +68,7 @@ async function runCommand(
   if (parsed.args.operands.length < command.required) {
     const plural = command.required > 1 ? "s" : "";
     warn(`'${program} ${command.name}' requires at least ${command.required} argument${plural}.\n`);
-    printHelp();
+    await printHelp();
     return USAGE;
   }
   return command.run({ program, global, argv, args: parsed.args, printHelp });
@@ -91,7 +80,7 @@ async function help(program: string, name: string | undefined): Promise<number> 
     out(await fullHelp(program, XL_COMMANDS));
     return 0;
   }
-  const row: CommandRow | undefined = findCommand(name, XL_COMMANDS);
+  const row = findCommand(name, XL_COMMANDS);
   if (row?.load === undefined) out(`command "${name}" not implemented\n`);
   else out(commandHelp(program, await row.load()));
   return 0;

@@ -16,7 +16,7 @@ import type { ParsedKernel } from "./kernel.ts";
 import { type AddressMap, mapRange } from "./page-tables.ts";
 
 /** Pages [pfn, pfn + pages), mapped at `virt` when they are. */
-export interface Extent {
+interface Extent {
   readonly name: string;
   readonly pfn: number;
   readonly pages: number;

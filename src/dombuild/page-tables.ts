@@ -9,7 +9,7 @@
 import type { Mfn } from "../abi/types.ts";
 
 /** One table: its level (0 = L1 … 3 = L4), which one of that level (address >> (21 + 9 * level)), and its frame. */
-export interface Table {
+interface Table {
   readonly level: number;
   readonly index: bigint;
   readonly pfn: number;

@@ -165,9 +165,9 @@ export class Host implements HostApi {
       made: (made) => void this.#waiters.set(made, new Set()),
       ...(detail === undefined ? {} : { detail }),
     };
-    const domid = await this.#run(createDomain(this.#dom0, this.#recent, wish));
-    if (request.monitor !== "none") this.#monitor(wish, domid, request);
-    return domid;
+    return await this.#run(createDomain(this.#dom0, this.#recent, wish), (domid) => {
+      if (request.monitor !== "none") this.#monitor(wish, domid, request);
+    });
   }
 
   async destroy(domid: Domid): Promise<void> {
@@ -262,10 +262,11 @@ export class Host implements HostApi {
   }
 
   status(): HostStatus {
+    const lagNanos = this.#pacer.lag();
     return {
       clock: this.#mode,
       virtualNanos: this.#xen.clock.now(),
-      lagNanos: this.#pacer.lag(),
+      lagNanos,
       instructions: this.#xen.instructions(),
       domains: this.#dom0.gate.domctl.listInfo(Domid(0)).length,
       slotsUsed: this.#slotsTotal - this.#engine.mem.slotsFree(),
@@ -313,17 +314,22 @@ export class Host implements HostApi {
       throw new Error("the machine has stopped on a mistake of ours", { cause: this.#failure });
     }
     if (this.#stopped !== undefined) throw new Error("the host has been stopped");
+    this.#pacer.sync();
   }
 
-  /** Runs a toolstack operation; its failure is the promise's. */
-  #run<T>(plan: Plan<T>): Promise<T> {
+  /** Runs a toolstack operation; its failure is the promise's. `then`: at the very instant it is done. */
+  #run<T>(plan: Plan<T>, then?: (value: T) => void): Promise<T> {
     this.#mustRun();
     return new Promise((resolve, reject) => {
       this.#underWay.add(reject);
       this.#start(plan, (outcome) => {
         this.#underWay.delete(reject);
-        if (outcome.ok) resolve(outcome.value);
-        else reject(outcome.error);
+        if (!outcome.ok) {
+          reject(outcome.error);
+          return;
+        }
+        then?.(outcome.value);
+        resolve(outcome.value);
       });
     });
   }
@@ -344,7 +350,8 @@ export class Host implements HostApi {
       file.line(line);
       monitorLog?.(line);
     };
-    const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid };
+    const ended = (): void => this.#lookForEnds();
+    const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid, ended };
     this.#start(monitorDomain(monitor, domid), () => monitorDone?.());
   }
 
@@ -356,6 +363,7 @@ export class Host implements HostApi {
   /** From outside into the model: at the first scheduling point not before `at`. */
   #atPoint(at: Nanos, act: () => void): void {
     if (this.#stopped !== undefined || this.#failure !== undefined) return;
+    this.#pacer.sync();
     this.#xen.clock.at(at, act);
     this.#pacer.kick();
   }

@@ -75,8 +75,21 @@ export class Pacer {
     this.#immediate = undefined;
   }
 
+  /**
+   * Before anything from outside acts on the model: idle time that has passed on the wall while we slept is passed there
+   * too. Otherwise what happens now would happen at the instant when the machine fell idle.
+   */
+  sync(): void {
+    if (this.#stopped || this.#running) return;
+    if (this.#options.clock === "warp" && !this.#idling) return;
+    const { xen } = this.#options;
+    const wall = this.#wall();
+    if (wall > xen.clock.now()) xen.advanceIdle(Nanos(wall));
+  }
+
   /** How far virtual time is behind the wall, nanoseconds; 0 in warp. */
   lag(): number {
+    this.sync();
     return this.#options.clock === "real" ? Math.max(0, this.#wall() - this.#options.xen.clock.now()) : 0;
   }
 

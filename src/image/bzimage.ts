@@ -19,7 +19,7 @@ const setupHeader = struct("setup_header", 0x268, {
   payload_length: at(0x24c, u32),
 });
 
-export interface BzImage {
+interface BzImage {
   /** Boot protocol, as people write it: "2.15". */
   readonly protocol: string;
   readonly payload: Uint8Array;
@@ -28,7 +28,7 @@ export interface BzImage {
 }
 
 /** Why a bzImage was refused, beside the sentence: libxc words each differently. */
-export type BzImageProblem = "too-old" | "payload-offset" | "payload-length";
+type BzImageProblem = "too-old" | "payload-offset" | "payload-length";
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -255,10 +255,11 @@ describe("the machine itself", () => {
 
   test("stop ends what is under way and writes out the logs", async () => {
     const host = await Host.start({ clock: "real", stateDirectory: state });
-    const domid = await host.create(kernelOf(SPIN));
+    const lines: string[] = [];
+    const domid = await host.create({ ...kernelOf(SPIN), monitorLog: (line) => lines.push(line) });
     const waiting = host.waitForEnd(domid).catch((error: unknown) => error);
     const console = printed(host, domid);
-    while (host.status().instructions === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await host.stop();
     expect(await waiting).toBeInstanceOf(Error);
     await console.ended;

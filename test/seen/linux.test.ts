@@ -36,7 +36,7 @@ describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuest
 
   it("boots to a shell that computes rightly, and powers off", { timeout: 240_000 }, async () => {
     const commands =
-      "uname -a; grep -m1 'model name' /proc/cpuinfo; md5sum /etc/known; awk 'BEGIN { printf \"%.12f %.0f\\n\", 22/7*1e10/3.3, 2^31+7 }'; poweroff -f";
+      "uname -a; grep -m1 'model name' /proc/cpuinfo; md5sum /etc/known; awk 'BEGIN { printf \"%.12f %.0f\\n\", 22/7*1e10/3.3, 2147483648+7 }'; poweroff -f";
     const ran = await m.runWith(
       { timeoutMs: 200_000 },
       "xlab",
@@ -108,7 +108,7 @@ describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuest
   });
 
   it("the engine's shell agrees with the machine's own awk", () => {
-    const { stdout } = spawnSync("awk", ['BEGIN { printf "%.12f %.0f\\n", 22/7*1e10/3.3, 2^31+7 }'], {
+    const { stdout } = spawnSync("awk", ['BEGIN { printf "%.12f %.0f\\n", 22/7*1e10/3.3, 2147483648+7 }'], {
       encoding: "utf8",
     });
     expect(stdout).toBe("9523809523.809524536133 2147483655\n");

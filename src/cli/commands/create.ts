@@ -50,7 +50,7 @@ async function run(invocation: Invocation): Promise<number> {
   const settings = args.operands.filter((operand) => operand.includes("="));
   const { source, surplus } = chooseFile(invocation);
   if (surplus) {
-    printHelp();
+    await printHelp();
     return EXIT_USAGE;
   }
   if (source === undefined)

@@ -23,7 +23,7 @@ export const list = defineCommand({
   async run({ args, printHelp }) {
     const [wanted, ...others] = args.operands;
     if (others.length > 0) {
-      printHelp();
+      await printHelp();
       return 1;
     }
     return withHost(async (host) => {

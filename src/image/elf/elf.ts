@@ -9,7 +9,7 @@ import { type Fault, fault, hex, type Parsed, parsed } from "../fault.ts";
 import * as L from "./layout.ts";
 
 /** One row of the program header table. `offset`, `filesz`, `memsz` in bytes; floats beyond 2^53, so test before use. */
-export interface Segment {
+interface Segment {
   readonly type: number;
   readonly flags: number;
   readonly offset: number;
@@ -20,7 +20,7 @@ export interface Segment {
 }
 
 /** One row of the section header table. */
-export interface Section {
+interface Section {
   readonly name: string;
   readonly type: number;
   readonly addr: bigint;
@@ -49,7 +49,7 @@ const elfFault = (kind: ElfFault["kind"], why: string): ElfFault => ({ ...fault(
 export const dataView = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-export const isElf = (bytes: Uint8Array): boolean =>
+const isElf = (bytes: Uint8Array): boolean =>
   bytes.length >= 4 && dataView(bytes).getUint32(0, true) === L.ELF_MAGIC;
 
 /** True when [offset, offset+length) lies in a file of `size` bytes; false for anything beyond exact integers too. */

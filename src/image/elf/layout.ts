@@ -8,7 +8,6 @@ export const ELFCLASS32 = 1;
 export const ELFCLASS64 = 2;
 export const ELFDATA2LSB = 1;
 export const ET_EXEC = 2;
-export const ET_DYN = 3;
 export const EM_386 = 3;
 export const EM_X86_64 = 62;
 export const PT_LOAD = 1;

@@ -4,7 +4,7 @@
  */
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
 
-export const LZ4_LEGACY_MAGIC = 0x184c2102;
+const LZ4_LEGACY_MAGIC = 0x184c2102;
 const BLOCK_MAX = 8 * 1024 * 1024;
 
 /** Unpacks `packed` (which starts with the magic number) to exactly `size` bytes. */

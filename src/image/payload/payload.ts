@@ -14,7 +14,7 @@ export interface PayloadKind {
 }
 
 /** In libxc's order. */
-export const PAYLOAD_KINDS: readonly PayloadKind[] = [
+const PAYLOAD_KINDS: readonly PayloadKind[] = [
   { name: "gzip", magic: [0x1f, 0x8b], unpack: gunzip }, // its own last word is the length
   { name: "bzip2", magic: [0x42, 0x5a, 0x68] },
   { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
@@ -28,7 +28,7 @@ export const payloadKind = (bytes: Uint8Array): PayloadKind | undefined =>
   PAYLOAD_KINDS.find((kind) => kind.magic.every((byte, i) => bytes[i] === byte));
 
 /** The last four bytes of a Linux payload: its unpacked length. */
-export function trailingLength(packed: Uint8Array): number {
+function trailingLength(packed: Uint8Array): number {
   return new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(packed.length - 4, true);
 }
 

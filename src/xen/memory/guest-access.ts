@@ -2,7 +2,7 @@
  * The one way into a guest's memory by virtual address: through the page tables of the vCPU that the engine has loaded,
  * with the guest's own rights, page by page. What it may not touch fails, as does everything in Xen's range.
  */
-import { ACCESS_READ, ACCESS_WRITE } from "../../cpu/layout.ts";
+import { ACCESS_READ, ACCESS_WRITE, CPU, X_VECTOR } from "../../cpu/layout.ts";
 import type { Machine } from "../machine.ts";
 
 /** The upper halves of Xen's virtual range: 0xffff8000..0xffff87ff. */
@@ -12,7 +12,24 @@ const XEN_TO = 0xffff_8800;
 /** Byte address of guest memory for one access that stays within a page; 0: the guest has no right to it. */
 export function guestAddress(machine: Machine, low: number, high: number, write: boolean): number {
   if (high >= XEN_FROM && high < XEN_TO) return 0;
-  return machine.engine.translate(low, high, write ? ACCESS_WRITE : ACCESS_READ);
+  const at = machine.engine.translate(low, high, write ? ACCESS_WRITE : ACCESS_READ);
+  return at === 0 && write && machine.engine.mem.slotsFree() === 0 ? withoutSlots(machine, low, high) : at;
+}
+
+/** A vector that no fault has. */
+const NO_VECTOR = 0xffff;
+
+/** The write may have failed because no memory is left: then retired frames are reclaimed, or the guest falls. */
+function withoutSlots(machine: Machine, low: number, high: number): number {
+  const { engine } = machine;
+  machine.frames.drain();
+  engine.mem.view.setUint32(CPU + X_VECTOR, NO_VECTOR, true);
+  const at = engine.translate(low, high, ACCESS_WRITE);
+  const fault = engine.mem.view.getUint32(CPU + X_VECTOR, true) !== NO_VECTOR;
+  if (at === 0 && !fault && machine.current !== undefined) {
+    machine.crash(machine.current.domain, "this host has no memory left to back the domain's frames");
+  }
+  return at;
 }
 
 /** Copies out of the guest's memory; false when some byte of it is not readable (`into` may be half filled). */

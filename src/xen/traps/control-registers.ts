@@ -71,9 +71,9 @@ function writeCr0(machine: Machine, vcpu: Vcpu, value: bigint): Emulated {
   return "next";
 }
 
-/** LMSW changes PE, MP, EM and TS; all but TS stay as they are. The operand is a GPR. */
+/** LMSW changes PE, MP, EM and TS; all but TS stay as they are. X_REG2 is its operand. */
 export function lmsw(machine: Machine, vcpu: Vcpu): Emulated {
-  const operand = get32(machine, GPR + (get32(machine, X_REG) & 15) * 8) & 0xf;
+  const operand = get32(machine, X_REG2) & 0xf;
   const current = BigInt(get32(machine, CR0) >>> 0);
   return writeCr0(machine, vcpu, (current & ~0xen) | BigInt(operand));
 }

@@ -1,5 +1,6 @@
 /** Descriptors behind a selector: the guest's GDT frames and LDT, and Xen's own flat segments at the end of every GDT. */
 import { FIRST_RESERVED_GDT_ENTRY } from "../../abi/arch-x86/xen.ts";
+import { absurd } from "../../lib/absurd.ts";
 import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { ldtFrame } from "../memory/descriptors.ts";
@@ -20,6 +21,8 @@ const RW = 1 << 9;
 const CONFORMING = 1 << 10;
 const L = 1 << 21;
 const D = 1 << 22;
+/** Limit in pages. */
+const G = 1 << 23;
 const dpl = (high: number): number => (high >>> 13) & 3;
 
 /** Xen's flat segments, by entry from FIRST_RESERVED_GDT_ENTRY on: high words; the low word is 0xffff. */
@@ -95,4 +98,49 @@ export function checkData(machine: Machine, vcpu: Vcpu, selector: number): numbe
   const conforming = (high & CODE) !== 0 && (high & CONFORMING) !== 0;
   if (!conforming && dpl(high) !== 3) return TRAP_gp_fault;
   return (high & P) === 0 ? TRAP_no_segment : MAY_LOAD;
+}
+
+/** System descriptors that LAR and LSL speak of: LDT, TSS, and for LAR call gates. */
+const LDT = 2;
+const TSS_AVAILABLE = 9;
+const TSS_BUSY = 11;
+const CALL_GATE = 12;
+
+export type SelectorQuestion = "readable" | "writable" | "rights" | "limit";
+
+/** What VERR, VERW, LAR and LSL answer in ring 3; undefined: ZF = 0. */
+export function askSelector(
+  machine: Machine,
+  vcpu: Vcpu,
+  selector: number,
+  question: SelectorQuestion,
+): number | undefined {
+  if ((selector & 0xfffc) === 0 || !findDescriptor(machine, vcpu, selector)) return undefined;
+  const { low, high } = found;
+  const isSegment = (high & S) !== 0;
+  const isCode = isSegment && (high & CODE) !== 0;
+  if (!(isCode && (high & CONFORMING) !== 0) && dpl(high) !== 3) return undefined;
+  if (!isSegment) {
+    const type = (high >>> 8) & 15;
+    const known = type === LDT || type === TSS_AVAILABLE || type === TSS_BUSY;
+    if (
+      !(question === "rights" && type === CALL_GATE) &&
+      !(known && (question === "rights" || question === "limit"))
+    )
+      return undefined;
+  }
+  switch (question) {
+    case "readable":
+      return isCode && (high & RW) === 0 ? undefined : 1;
+    case "writable":
+      return isCode || (high & RW) === 0 ? undefined : 1;
+    case "rights":
+      return high & 0x00ff_ff00;
+    case "limit": {
+      const limit = (low & 0xffff) | (high & 0xf_0000);
+      return ((high & G) === 0 ? limit : (limit << 12) | 0xfff) >>> 0;
+    }
+    default:
+      return absurd(question);
+  }
 }

@@ -78,6 +78,7 @@ const HANDLERS: readonly (ExitHandler | undefined)[] = (() => {
   table[EXIT_FAR] = done(handleFar);
   table[EXIT_SEGMENT] = done(handleSegmentLoad);
   table[EXIT_NO_MEMORY] = done((machine, vcpu) => {
+    if (machine.frames.drain() > 0) return; // freed frames gave memory back: the store is tried anew
     crashDomain(machine, vcpu.domain, "the model has no memory left to back this domain's pages");
   });
   table[EXIT_PAUSE] = done(spin);

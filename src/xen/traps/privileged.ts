@@ -9,7 +9,9 @@ import {
   PRIV_IN,
   PRIV_INS,
   PRIV_INVLPG,
+  PRIV_LAR,
   PRIV_LMSW,
+  PRIV_LSL,
   PRIV_MOV_FROM_CR,
   PRIV_MOV_FROM_DR,
   PRIV_MOV_TO_CR,
@@ -20,6 +22,8 @@ import {
   PRIV_RDTSC,
   PRIV_RDTSCP,
   PRIV_STI,
+  PRIV_VERR,
+  PRIV_VERW,
   PRIV_WBINVD,
   PRIV_WRMSR,
   RAX,
@@ -42,6 +46,7 @@ import { injectGp } from "./inject.ts";
 import { readMsr, writeMsr } from "./msr.ts";
 import { isIoplOkay, portIn, portOut, portString } from "./ports.ts";
 import { add64, get32, getHigh, setHalves } from "./registers.ts";
+import { querySelector } from "./selector-query.ts";
 import { setTaskSwitched } from "./task-switched.ts";
 
 /** "next": done, go on behind it. "again": done, RIP is right already. "#GP": not allowed. */
@@ -98,6 +103,10 @@ const EMULATIONS: ReadonlyMap<number, Emulation> = new Map<number, Emulation>([
     }),
   ],
   [PRIV_WBINVD, kernelOnly(() => "next")],
+  [PRIV_VERR, querySelector],
+  [PRIV_VERW, querySelector],
+  [PRIV_LAR, querySelector],
+  [PRIV_LSL, querySelector],
 ]);
 
 export function emulatePrivileged(machine: Machine, vcpu: Vcpu): void {

@@ -49,6 +49,7 @@ export const isCanonical = (va: bigint): boolean => BigInt.asUintN(64, BigInt.as
 export const isCanonicalHigh = (high: number): boolean => high >>> 15 === 0 || high >>> 15 === 0x1ffff;
 
 // ── RFLAGS ──
+export const X86_EFLAGS_ZF = 0x40;
 export const X86_EFLAGS_TF = 0x100;
 export const X86_EFLAGS_IF = 0x200;
 export const X86_EFLAGS_DF = 0x400;

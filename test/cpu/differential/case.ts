@@ -26,6 +26,7 @@ export const PF = 0x004;
 export const AF = 0x010;
 export const ZF = 0x040;
 export const SF = 0x080;
+export const TF = 0x100;
 export const DF = 0x400;
 export const OF = 0x800;
 export const STATUS = CF | PF | AF | ZF | SF | OF;

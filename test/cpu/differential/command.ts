@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { createEngine } from "../../../src/cpu/engine.ts";
 import { coreModule } from "../../../src/host/core-wasm.ts";
-import { type Case, type Result, VECTOR_HANG, VECTOR_INT3 } from "./case.ts";
+import { type Case, type Result, VECTOR_INT3 } from "./case.ts";
 import { decodeFixture, encodeFixture } from "./fixture.ts";
 import { CLASSES, generate, rowsOf } from "./generate/index.ts";
 import { createMachine } from "./machine.ts";
@@ -49,14 +49,14 @@ const PER_ROW: Readonly<Record<string, number>> = {
   "fx-state": 30,
   undefined: 30,
   privileged: 30,
+  sequence: 110,
+  trace: 40,
 }; // prettier-ignore
 
 function recordFixture(name: string): void {
   const perRow = PER_ROW[name] ?? 50;
   const cases = generate(name, SEED, perRow);
   const results = record(cases);
-  const endless = results.findIndex((r) => r.vector === VECTOR_HANG);
-  if (endless >= 0) throw new Error(`case ${endless} (${cases[endless]?.row}) does not end`);
   const bytes = encodeFixture(SEED, perRow, cases, results);
   decodeFixture(bytes, cases);
   const packed = gzipSync(bytes, { level: 9 });

@@ -117,7 +117,7 @@ export function describeOutcome(vector: number, error: number, cr2: bigint): str
   if (vector === VECTOR_INT3) return "done";
   if (vector === VECTOR_PF) return `#PF(${hex(error)}) at ${hex(cr2)}`;
   const name =
-    { 0: "#DE", 6: "#UD", 12: "#SS", 13: "#GP", 16: "#MF", 17: "#AC", 19: "#XM" }[vector] ??
+    { 0: "#DE", 1: "#DB", 6: "#UD", 12: "#SS", 13: "#GP", 16: "#MF", 17: "#AC", 19: "#XM" }[vector] ??
     `vector ${vector}`;
   return error ? `${name}(${hex(error)})` : name;
 }

@@ -110,7 +110,7 @@ describe("decodeLength", () => {
     const wrong: string[] = [];
     const bytes = new Uint8Array(32);
     for (const name of Object.keys(CLASSES)) {
-      if (name === "undefined") continue;
+      if (name === "undefined" || name === "sequence") continue;
       for (const c of generate(name, 5, 8)) {
         bytes.fill(INT3).set(c.code);
         const length = engine.decodeLength(bytes);

@@ -53,7 +53,7 @@ export function loadProgram(image: Uint8Array): LoadedProgram {
   const mappings = [
     part(BASE, rodata, READ | EXECUTE),
     part(rodata, data, READ),
-    part(data, end, READ | WRITE),
+    part(data, end, READ | WRITE | EXECUTE), // one of them writes code
     { va: STACK_TOP - BigInt(STACK_PAGES * PAGE), page: pages, pages: STACK_PAGES, access: READ | WRITE },
   ].filter((m) => m.pages > 0);
   const state = new Uint8Array(STATE_SIZE);

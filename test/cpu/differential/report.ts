@@ -46,13 +46,16 @@ export interface Tally {
 export function disassemble(code: Uint8Array, rip: bigint): string {
   const decoder = new Decoder(64, code, DecoderOptions.None);
   decoder.ip = rip;
-  const instruction = decoder.decode();
   const formatter = new Formatter(FormatterSyntax.Nasm);
-  const text = formatter.format(instruction);
+  const text: string[] = [];
+  while (decoder.canDecode) {
+    const instruction = decoder.decode();
+    text.push(formatter.format(instruction));
+    instruction.free();
+  }
   formatter.free();
-  instruction.free();
   decoder.free();
-  return text;
+  return text.join("; ");
 }
 
 /** Registers that the instruction reads, by number: general, vector; and whether x87 or MMX state matters. */

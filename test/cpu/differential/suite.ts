@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import type { Case, Result } from "./case.ts";
+import { type Case, type Result, VECTOR_HANG } from "./case.ts";
 import { compareResults, completed } from "./compare.ts";
 import { decodeFixture, fixtureHead } from "./fixture.ts";
 import { generate } from "./generate/index.ts";
@@ -31,6 +31,11 @@ export function replayAll(
   const tally: Tally = { class: name, cases: cases.length, failed: 0, open: 0, openDiffers: 0 };
   cases.forEach((c, index) => {
     const expected = results[index] as Result;
+    if (expected.vector === VECTOR_HANG) {
+      // a LOCK across cache lines may take longer than the recorder waits: no answer
+      tally.cases--;
+      return;
+    }
     const got = replayer.replay(c, expected);
     const verdict = compareResults(c, expected, got);
     if (completed(c, expected) && (c.undefinedFlags || c.undefinedFsw || c.undefinedGpr.size)) {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { removeFrame } from "../../../src/xen/memory/allocate.ts";
 import {
   readGuest,
   readGuestU32,
@@ -7,6 +8,7 @@ import {
   writeGuestU32,
   writeGuestU64,
 } from "../../../src/xen/memory/guest-access.ts";
+import { doUpdateVaMapping } from "../../../src/xen/memory/update-va-mapping.ts";
 import { type Guest, makeGuest, makeMachine } from "../test-machine.ts";
 
 test("bytes across pages go in and come out, and code is told", () => {
@@ -49,4 +51,22 @@ test.each<[string, (g: Guest) => bigint, boolean, boolean]>([
   const g = makeGuest(t, 1);
   expect(readGuestU64(t.machine, va(g)) !== undefined).toBe(readable);
   expect(writeGuestU64(t.machine, va(g), 1n)).toBe(writable);
+});
+
+test("without a slot left: retired frames are reclaimed, then the guest falls; a fault is still a fault", () => {
+  const t = makeMachine(64, 24);
+  const g = makeGuest(t, 1, 48);
+  (t.machine as { current: unknown }).current = g.vcpu;
+  const given = g.mfns[40] as number;
+  expect(writeGuestU64(t.machine, g.va(40), 1n)).toBe(true);
+  expect(g.call(doUpdateVaMapping, g.va(40), 0, 2)).toBe(0);
+  expect(removeFrame(t.machine, g.domain, given)).toBe(true);
+  let pfn = 10;
+  while (t.engine.mem.slotsFree() > 0) expect(writeGuestU64(t.machine, g.va(pfn++), 1n)).toBe(true);
+  expect(writeGuestU64(t.machine, g.va(pfn++), 1n)).toBe(true); // the retired frame's
+  expect(t.crashed).toEqual([]);
+  expect(writeGuestU64(t.machine, 0x1000n, 1n)).toBe(false);
+  expect(t.crashed).toEqual([]);
+  expect(writeGuestU64(t.machine, g.va(pfn), 1n)).toBe(false);
+  expect(t.crashed).toMatchObject([{ domain: g.domain }]);
 });

@@ -59,6 +59,18 @@ test("a refused tree leaves every count as it was", () => {
   expect(t.log.join()).toContain("promote_l4_table: slot 0x2");
 });
 
+test("an L1 with one bad entry leaves nothing behind of the good ones before it", () => {
+  const t = makeMachine();
+  const g = makeGuest(t, 1, 32);
+  const at = g.put(29, [g.entryAddress(20), 0n]);
+  expect(g.call(doMmuUpdate, at, 1, 0, DOMID_SELF)).toBe(0);
+  const entry = (pfn: number, flags: bigint): bigint => (BigInt(g.mfns[pfn] as number) << 12n) | flags;
+  g.put(20, [entry(21, 3n), entry(3, 1n), 0n, entry(22, 1n), entry(3, 3n), entry(23, 3n)]);
+  const before = g.mfns.map((mfn) => ({ ...counts(t.machine, mfn), type: 0 }));
+  expect(pinTable(t.machine, g.mfns[20] as number, 1, PGT_l1)).toBe(-ERRNO.EBUSY);
+  expect(g.mfns.map((mfn) => ({ ...counts(t.machine, mfn), type: 0 }))).toEqual(before);
+});
+
 test("a table in use keeps its type, whatever else is asked of it", () => {
   const t = makeMachine();
   const g = makeGuest(t, 1, 32);

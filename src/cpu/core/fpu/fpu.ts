@@ -11,8 +11,9 @@
 // (see sse-float.ts).
 
 import { FP_KIND, FP_OPCODE, FP_PP } from "../record";
-import { mmxExec } from "./mmx";
-import { sseExec } from "./sse";
+import { mmxHandler } from "./mmx";
+import { FP_HANDLER, Handler } from "./operands";
+import { sseHandler } from "./sse";
 import { x87Exec } from "./x87";
 
 export { fpuReset } from "./state";
@@ -30,11 +31,19 @@ export function fpuDecodes(kind: u32, pp: u32, opcode: u32, modrm: u32): i32 {
 
 /** 1: done; 0: faulted, nothing changed. */
 export function fpuExec(rec: usize): i32 {
-  if (load<u8>(rec, FP_KIND) & X87) return x87Exec(rec);
-  const pp: u32 = load<u8>(rec, FP_PP);
-  const op: u32 = load<u8>(rec, FP_OPCODE);
-  if (pp == 0 && isMmx(op)) return mmxExec(rec);
-  return sseExec(rec);
+  const f = load<u32>(rec, FP_HANDLER);
+  return f ? call_indirect<i32>(f, rec) : firstTime(rec);
+}
+
+function firstTime(rec: usize): i32 {
+  const h = handlerOf(rec);
+  store<u32>(rec, h.index, FP_HANDLER);
+  return h(rec);
+}
+
+function handlerOf(rec: usize): Handler {
+  if (load<u8>(rec, FP_KIND) & X87) return x87Exec;
+  return load<u8>(rec, FP_PP) == 0 && isMmx(load<u8>(rec, FP_OPCODE)) ? mmxHandler(rec) : sseHandler(rec);
 }
 
 /** Without a prefix, is this opcode one of MMX registers alone? */

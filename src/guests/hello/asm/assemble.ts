@@ -16,10 +16,10 @@ import { type Expr, type Lookup, parseExpr } from "./expr.ts";
 import { AsmError, lex, show, Tokens } from "./lex.ts";
 import { type Operand, parseOperand, register, SIZES, type Size } from "./operand.ts";
 
-export const SECTIONS = [".text", ".data", ".bss"] as const;
-export type SectionName = (typeof SECTIONS)[number];
+const SECTIONS = [".text", ".data", ".bss"] as const;
+type SectionName = (typeof SECTIONS)[number];
 
-export interface AssembledSection {
+interface AssembledSection {
   readonly name: SectionName;
   readonly address: bigint;
   /** Empty for .bss. */

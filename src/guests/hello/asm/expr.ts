@@ -54,7 +54,7 @@ export function parseExpr(tokens: Tokens, level = 0): Expr {
   }
 }
 
-export const combine = (how: Operator, a: Expr, b: Expr): Expr => ({
+const combine = (how: Operator, a: Expr, b: Expr): Expr => ({
   symbolic: a.symbolic || b.symbolic,
   value: (lookup) => how(a.value(lookup), b.value(lookup)),
 });

@@ -23,6 +23,7 @@ import {
   S_XMM,
   STATE_SIZE,
   STATUS,
+  TF,
   viewOf,
 } from "../case.ts"; // prettier-ignore
 import { arenaOffset, CODE, CODE_SIZE, STACK, STACK_SIZE } from "../machine.ts";
@@ -90,7 +91,11 @@ export class Builder {
     this.exactness = row.exactness ?? "exact";
     this.state.set(CALM_FX, S_FX);
     for (let i = 0; i < 16; i++) this.setGpr(i, integer(rng));
-    this.view.setBigUint64(S_RFLAGS, BigInt(rng.u32() & (STATUS | DF)) | 0x202n, true);
+    this.view.setBigUint64(
+      S_RFLAGS,
+      BigInt((rng.u32() & (STATUS | DF)) | (row.trace ? TF : 0)) | 0x202n,
+      true,
+    );
     this.view.setBigUint64(S_FS_BASE, rng.u64() & 0x7fffffffffffn, true);
     this.view.setBigUint64(S_GS_BASE, rng.u64() & 0x7fffffffffffn, true);
     if (row.stack || rng.chance(0.8)) this.fix(RSP, STACK + BigInt(0x800 + 8 * rng.below(0x100)));

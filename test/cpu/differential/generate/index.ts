@@ -5,8 +5,14 @@ import { controlRows } from "./control.ts";
 import { fpuRows } from "./fpu.ts";
 import { integerRows } from "./integer.ts";
 import type { Row } from "./row.ts";
+import { sequenceRows } from "./sequence.ts";
 import { undefinedRows } from "./undefined.ts";
 import { vectorRows } from "./vector.ts";
+
+/** Rows whose cases are single-stepped: control flow, REP, flags in memory; and a few that just pass. */
+const traced = [...controlRows.string, ...controlRows.stack, ...controlRows.branch, ...integerRows.bit].map(
+  (row): Row => ({ ...row, name: `${row.name} (TF)`, trace: true, weight: (row.weight ?? 1) / 2 }),
+);
 
 export const CLASSES: Readonly<Record<string, readonly Row[]>> = {
   ...integerRows,
@@ -14,6 +20,8 @@ export const CLASSES: Readonly<Record<string, readonly Row[]>> = {
   ...fpuRows,
   ...vectorRows,
   ...undefinedRows,
+  ...sequenceRows,
+  trace: traced,
 };
 
 export function rowsOf(name: string): readonly Row[] {

@@ -68,6 +68,8 @@ export interface Row {
   /** How many cases, relative to others. */
   readonly weight?: number;
   readonly expect?: "ud";
+  /** TF is set: a #DB follows the instruction, or each iteration of a REP. */
+  readonly trace?: boolean;
   /** Before operands are chosen: registers that need certain values. */
   readonly setup?: (b: Builder) => void;
   /** Operands are chosen: their values, and what is undefined given these. */

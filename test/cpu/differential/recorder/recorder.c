@@ -35,8 +35,8 @@
 #define VERSION 1u
 #define PAGE 4096u
 #define HANG 255u
-/* CF PF AF ZF SF DF OF: what a case may set. sigreturn loads no others but AC, TF, RF. */
-#define FLAGS_IN 0xcd5ull
+/* CF PF AF ZF SF TF DF OF: what a case may set. sigreturn loads no others but AC and RF. */
+#define FLAGS_IN 0xdd5ull
 /* Not the program's: TF and RF. */
 #define FLAGS_OUT (~0x10100ull)
 #define FX_SIZE 416u

@@ -1,18 +1,27 @@
-/** xlab's own commands: what xl has no word for. */
+/** Where the command line of `xlab` begins, and its own commands: what xl has no word for. */
 
 import { parseArguments } from "../arguments.ts";
-import type { Launch } from "../main.ts";
 import { out, warn } from "../output.ts";
-import { hint } from "../report.ts";
+import { hint, report } from "../report.ts";
 import type { XlabCommand } from "./command.ts";
 import { host } from "./host.ts";
+import type { OpenLocalHost } from "./local-host.ts";
 import { run } from "./run.ts";
 
 const COMMANDS: readonly XlabCommand[] = [run, host];
 const USAGE = 2;
 
-export async function runXlab(launch: Launch): Promise<number> {
-  const [name, ...rest] = launch.argv;
+/** Runs a command line of xlab's and answers its exit status; never throws. `openLocalHost`: a machine in this process. */
+export async function main(argv: readonly string[], openLocalHost: OpenLocalHost): Promise<number> {
+  try {
+    return await runXlab(argv, openLocalHost);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+async function runXlab(argv: readonly string[], openLocalHost: OpenLocalHost): Promise<number> {
+  const [name, ...rest] = argv;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const about = COMMANDS.find((command) => command.name === rest[0]);
     if (rest[0] !== undefined && about === undefined) return unknown(rest[0]);
@@ -22,7 +31,7 @@ export async function runXlab(launch: Launch): Promise<number> {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) return unknown(name);
   const parsed = await parseArguments(command, rest);
-  if (parsed.ok) return command.run(parsed.args, launch.openLocalHost);
+  if (parsed.ok) return command.run(parsed.args, openLocalHost);
   if (parsed.why === "help") {
     out(helpOf(command));
     return 0;
