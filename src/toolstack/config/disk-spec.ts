@@ -42,10 +42,7 @@ function fault(state: State, message: string, near?: string): void {
 const NAMED: Readonly<Record<string, (state: State, value: string) => void>> = {
   format: setFormat,
   backendtype: setBackendType,
-  access: (state, value) => {
-    state.accessSet = true;
-    setAccess(state, value);
-  },
+  access: setAccess,
   specification: setSpecification,
   backend: (state, value) => setOnce(state, "backend_domname", "backend", value),
   vdev: (state, value) => setOnce(state, "vdev", "vdev", value),
@@ -56,9 +53,6 @@ const NAMED: Readonly<Record<string, (state: State, value: string) => void>> = {
   "active-disk": (state, value) => setOnce(state, "active_disk", "active-disk", value),
   "hidden-disk": (state, value) => setOnce(state, "hidden_disk", "hidden-disk", value),
 };
-
-/** `devtype=cdrom` and `devtype=disk` are flags of one word each; any other value is an unknown one. */
-const DEVICE_TYPE = /devtype=(cdrom|disk)?/y;
 
 const FLAGS: Readonly<Record<string, (state: State) => void>> = {
   cdrom: (state) => setDeviceType(state, "cdrom"),
@@ -83,13 +77,13 @@ const FLAGS: Readonly<Record<string, (state: State) => void>> = {
 const PREFIX = /(?:(raw|qcow2?|vhd)|(iscsi|e?nbd|drbd)|tapdisk|tap2?|aio|ioemu|file|phy):/y;
 const UNKNOWN_PREFIX = /([a-z][a-z0-9]*:)\/./y;
 const NAMED_PARAMETER = /([a-z][-a-z0-9]*)=([^,]*),?/y;
-const UNKNOWN_PARAMETER = /[a-z][-a-z0-9]*=[^,]/y;
+const DEVICE_TYPE = /devtype=([^,]*),?/y;
+const UNKNOWN_PARAMETER = /[a-z][-a-z0-9]*=[^,],?/y;
 const FLAG = /([a-z][-a-z0-9]*)(?:,|$)/y;
 const TARGET = /target=([^]*)/y;
 const POSITIONAL = /([^=,]*)(?:,|$)/y;
 
 function takeParameter(state: State, text: string): void {
-  const { disk } = state;
   const match = (pattern: RegExp): RegExpExecArray | null => {
     pattern.lastIndex = state.at;
     return pattern.exec(text);
@@ -99,7 +93,7 @@ function takeParameter(state: State, text: string): void {
 
   const target = match(TARGET);
   if (target !== null) {
-    setOnce(state, "pdev_path", "target", target[1] ?? "");
+    if (state.faults.length === 0) setOnce(state, "pdev_path", "target", target[1] ?? "");
     state.at = text.length;
     return;
   }
@@ -108,6 +102,13 @@ function takeParameter(state: State, text: string): void {
   if (named !== null && set !== undefined) {
     state.at += named[0].length;
     set(state, named[2] ?? "");
+    return;
+  }
+  const type = match(DEVICE_TYPE);
+  if (type !== null) {
+    state.at += type[0].length;
+    if (type[1] === "cdrom" || type[1] === "disk") setDeviceType(state, type[1]);
+    else fault(state, "unknown value for type", type[0]);
     return;
   }
   const unknown = match(UNKNOWN_PARAMETER);
@@ -154,13 +155,14 @@ function takeNonsense(state: State, text: string): void {
     state.at = equals;
   }
   // xl is silent about a single character at the very end.
-  if (state.at + 1 < text.length) fault(state, "bad disk syntax", text.slice(state.at));
+  if (state.at + 1 < text.length && state.faults.length === 0) fault(state, "bad disk syntax", text.slice(state.at));
   state.at = text.length;
 }
 
-/** target, format, vdev, access: the first that is not set. */
+/** target, format, vdev, access: the first that is not set. Places mean nothing once there was a mistake. */
 function takePositional(state: State, value: string): void {
   const { disk } = state;
+  if (state.faults.length > 0) return;
   if (disk.pdev_path === undefined) {
     setOnce(state, "pdev_path", "target", value);
   } else if (!state.hadPrefix && disk.format === undefined) {
@@ -225,7 +227,7 @@ function setBackendType(state: State, value: string): void {
   else state.disk.backend = backend;
 }
 
-function setDeviceType(state: State, value: string): void {
+function setDeviceType(state: State, value: "cdrom" | "disk"): void {
   const cdrom = value === "cdrom" ? 1n : 0n;
   state.disk.is_cdrom = cdrom;
   state.disk.removable = cdrom;
@@ -244,7 +246,7 @@ function setSpecification(state: State, value: string): void {
 
 function setColoPort(state: State, value: string): void {
   const port = Number.parseInt(value, 10);
-  if (port > 0) state.disk.colo_port = BigInt(port | 0);
+  if (port !== 0 && !Number.isNaN(port)) state.disk.colo_port = BigInt(port | 0);
   else fault(state, "unknown value for colo_port", value);
 }
 

@@ -19,7 +19,7 @@ import type { Machine } from "../machine.ts";
 import { dropBases, installKernelBase, installUserBase } from "../memory/base-pointer.ts";
 import { destroyGdt, setGdt } from "../memory/descriptors.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
-import { PV_CR0, PV_CR4_GUEST_VISIBLE, setGuestCr4 } from "../traps/control-registers.ts";
+import { guestCr4, PV_CR0, PV_CR4_GUEST_VISIBLE, tscExits } from "../traps/control-registers.ts";
 import {
   isCanonical,
   X86_CR0_TS,
@@ -129,7 +129,8 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   for (let i = 0; i < 4; i++) put64(L.DR0 + i * 8, context.debugreg[i] ?? 0n);
   put64(L.DR0 + 0x20, (context.debugreg[6] ?? 0n) | 0xffff_0ff0n);
   put64(L.DR0 + 0x28, (context.debugreg[7] ?? 0n) | 0x400n);
-  setGuestCr4(machine, vcpu, Number(context.cr4 & 0xffff_ffffn));
+  vcpu.cr4 = guestCr4(Number(context.cr4 & 0xffff_ffffn));
+  u32[(state + L.TSC_EXITS) >>> 2] = tscExits(vcpu.cr4);
 
   vcpu.traps.clear();
   for (const { vector, flags, cs, address } of context.traps ?? []) {

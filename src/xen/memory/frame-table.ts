@@ -17,8 +17,7 @@ import { bug } from "../../lib/absurd.ts";
 import { FreeFrames } from "./free-frames.ts";
 import { M2p } from "./m2p.ts";
 
-/** Words of a frame's entry: `info[(mfn << 2) + …]`. */
-export const META = 0; //       owner (bits 0-15), PGT_* type (16-19), PGF_* flags (24-31)
+/** Words of a frame's entry: `info[(mfn << 2) + …]`. Word 0: owner (bits 0-15), PGT_* type (16-19), PGF_* flags (24-31). */
 export const COUNT = 1; //      general references
 export const TYPE_COUNT = 2; // references of the type
 export const EPOCH = 3; //      FrameTable.epoch when the last writable reference went
@@ -27,8 +26,7 @@ export const OWNER_MASK = 0xffff;
 export const TYPE_SHIFT = 16;
 export const TYPE_MASK = 0xf_0000;
 
-/** `PGT_*`: what a frame is used as. It stays when the count falls to 0 and changes with the next reference. */
-export const PGT_none = 0;
+/** `PGT_*`: what a frame is used as, 0 for nothing yet. It stays when the count falls to 0 and changes with the next reference. */
 export const PGT_l1 = 1;
 export const PGT_l2 = 2;
 export const PGT_l3 = 3;

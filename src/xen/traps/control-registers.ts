@@ -17,11 +17,11 @@ const X86_CR4_DE = 0x8;
 export const PV_CR4_GUEST_VISIBLE = 0x660;
 const PV_CR4_GUEST_MASK = X86_CR4_TSD | X86_CR4_DE;
 
-/** `pv_fixup_guest_cr4` and its effects. */
-export function setGuestCr4(machine: Machine, vcpu: Vcpu, value: number): void {
-  vcpu.cr4 = PV_CR4_GUEST_VISIBLE | (value & PV_CR4_GUEST_MASK);
-  set32(machine, TSC_EXITS, vcpu.cr4 & X86_CR4_TSD);
-}
+/** `pv_fixup_guest_cr4`. */
+export const guestCr4 = (value: number): number => PV_CR4_GUEST_VISIBLE | (value & PV_CR4_GUEST_MASK);
+
+/** What TSC_EXITS must be under this CR4. */
+export const tscExits = (cr4: number): number => cr4 & X86_CR4_TSD;
 
 export function moveFromCr(machine: Machine, vcpu: Vcpu): Emulated {
   const value = readCr(machine, vcpu, get32(machine, X_REG2));
@@ -57,7 +57,8 @@ export function moveToCr(machine: Machine, vcpu: Vcpu): Emulated {
       if (value >> 52n !== 0n) return "#GP";
       return installKernelBase(machine, vcpu, Number(value >> 12n)) === 0 ? "next" : "#GP";
     case 4:
-      setGuestCr4(machine, vcpu, Number(value & 0xffff_ffffn));
+      vcpu.cr4 = guestCr4(Number(value & 0xffff_ffffn));
+      set32(machine, TSC_EXITS, tscExits(vcpu.cr4));
       return "next";
     default:
       return "#GP";

@@ -65,7 +65,7 @@ export function cpuidLeaf(mhz: number, vcpuId: number, leaf: number, subleaf: nu
     case 1:
       return [
         SIGNATURE,
-        (((vcpuId * 2) & 0xff) << 24) | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16),
+        ((((vcpuId * 2) & 0xff) << 24) | (CLFLUSH_LINE_QWORDS << 8) | (1 << 16)) >>> 0,
         FEATURES_1C,
         FEATURES_1D,
       ];

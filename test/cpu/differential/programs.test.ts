@@ -4,24 +4,44 @@ import { createEngine } from "../../../src/cpu/engine.ts";
 import { coreModule } from "../../../src/host/core-wasm.ts";
 import { VECTOR_INT3 } from "./case.ts";
 import { describeOutcome } from "./compare.ts";
-import { loadProgram, loadPrograms, withoutTail } from "./programs.ts";
+import { loadProgram, loadPrograms, type Program, withoutTail } from "./programs.ts";
 import { createReplayer } from "./replay.ts";
 
 const LIMIT = 50_000_000;
 
+/** Runs it; what it left, where that first differs from what the processor left, and how many instructions it took. */
+function run(program: Program, budget: number) {
+  const { machine, state, resultPage } = loadProgram(program.image);
+  const replayer = createReplayer(createEngine({ core: coreModule(), memoryPages: 4096 }), machine);
+  const answer = replayer.run(state, budget, Math.ceil(LIMIT / budget));
+  const result = withoutTail(replayer.page(resultPage));
+  return {
+    end: describeOutcome(answer.vector, answer.error, answer.cr2),
+    length: result.length,
+    firstDifference: result.findIndex((byte, i) => byte !== program.result[i]),
+    instructions: replayer.instructions(),
+  };
+}
+
+const asRecorded = (program: Program) => ({
+  end: describeOutcome(VECTOR_INT3, 0, 0n),
+  length: program.result.length,
+  firstDifference: -1,
+});
+
 describe("a program compiled by gcc leaves the processor's results:", () => {
-  it.each(loadPrograms().map((p) => [p.name, p] as const))("%s", (_, program) => {
-    const { machine, state, resultPage } = loadProgram(program.image);
-    const replayer = createReplayer(createEngine({ core: coreModule(), memoryPages: 4096 }), machine);
-    const answer = replayer.run(state, LIMIT);
-    expect(describeOutcome(answer.vector, answer.error, answer.cr2)).toBe(
-      describeOutcome(VECTOR_INT3, 0, 0n),
-    );
-    const got = withoutTail(replayer.page(resultPage));
-    const at = got.findIndex((byte, i) => byte !== program.result[i]);
-    expect({ length: got.length, firstDifference: at }).toEqual({
-      length: program.result.length,
-      firstDifference: -1,
-    });
+  const programs = loadPrograms().map((p) => [p.name, p] as const);
+
+  it.each(programs)("%s", (_, program) => {
+    expect(run(program, 100_000)).toMatchObject(asRecorded(program));
   });
+
+  it.each(programs.filter(([name]) => name.endsWith(" O2")))(
+    "%s, stopped every few instructions",
+    (_, program) => {
+      const stopped = run(program, 3);
+      expect(stopped).toMatchObject(asRecorded(program));
+      expect(stopped.instructions).toBe(run(program, 100_000).instructions);
+    },
+  );
 });

@@ -18,6 +18,7 @@ import {
   FS_BASE,
   GPR,
   GS_BASE,
+  ICOUNT,
   MXCSR,
   PV_USER,
   RFLAGS,
@@ -79,8 +80,10 @@ export const VECTOR_ODD_EXIT = 0x100;
 export interface Replayer {
   /** Runs one case. `writes` of the answer: bytes of memory that are not as expected. */
   replay(c: Case, expected: Result): Result;
-  /** Runs without end or expectation, for programs: leaves state and memory as they are. */
-  run(state: Uint8Array, limit: number): Result;
+  /** Runs, `budget` instructions at a time, without expectation, for programs: leaves memory as it is then. */
+  run(state: Uint8Array, budget: number, rounds: number): Result;
+  /** Instructions run so far. */
+  instructions(): bigint;
   /** Memory of the arena as it is now. */
   page(n: number): Uint8Array;
 }
@@ -224,7 +227,8 @@ export function createReplayer(engine: Engine, machine: Machine): Replayer {
       }
       return { ...answer, writes: wrong };
     },
-    run: (state, limit) => execute(state, 100_000, Math.ceil(limit / 100_000)),
+    run: execute,
+    instructions: () => view.getBigUint64(CPU + ICOUNT, true),
     page: (n) => u8.subarray(address[n] as number, (address[n] as number) + PAGE),
   };
 }

@@ -163,7 +163,7 @@ function pxor(a: v128, b: v128): v128 {
 /** A count of 64 bits, cut to what shifts everything out. */
 // @ts-ignore: decorator
 @inline function countOf(v: v128): i32 {
-  const n = i64x2.extract_lane(v, 0);
+  const n = <u64>i64x2.extract_lane(v, 0);
   return n > 255 ? 255 : <i32>n;
 }
 
