@@ -26,7 +26,7 @@ import { monitorDomain } from "../toolstack/plan/monitor.ts";
 import { pauseDomain, unpauseDomain } from "../toolstack/plan/run-state.ts";
 import { RecentDomids } from "../toolstack/recent-domids.ts";
 import { randomUuid } from "../toolstack/uuid.ts";
-import { type Ended, type Plan, runPlan } from "../toolstack/wait.ts";
+import { ask, type Ended, type Plan, runPlan, sleep } from "../toolstack/wait.ts";
 import { createXen, type Xen } from "../xen/index.ts";
 import { connectLocal } from "../xenstore/client/client.ts";
 import { Xenstored } from "../xenstore/xenstored.ts";
@@ -157,12 +157,16 @@ export class Host implements HostApi {
 
   async create(request: CreateRequest): Promise<Domid> {
     const { config, files, paused, detail } = request;
+    const kernel = this.#held(files.kernel);
     const wish: CreateWish = {
       config,
-      kernel: this.#held(files.kernel),
+      kernel,
       ramdisk: this.#held(files.ramdisk),
       paused,
-      made: (made) => void this.#waiters.set(made, new Set()),
+      made: (made) => {
+        this.#waiters.set(made, new Set());
+        if (kernel !== undefined && "bytes" in kernel) this.#nameAddresses(made, kernel.bytes);
+      },
       ...(detail === undefined ? {} : { detail }),
     };
     return await this.#run(createDomain(this.#dom0, this.#recent, wish), (domid) => {
@@ -353,6 +357,17 @@ export class Host implements HostApi {
     const ended = (): void => this.#lookForEnds();
     const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid, ended };
     this.#start(monitorDomain(monitor, domid), () => monitorDone?.());
+  }
+
+  /** The kernel's symbols, for a crash dump in the hypervisor log. Nobody waits for them. */
+  #nameAddresses(domid: Domid, file: Uint8Array): void {
+    const { gate, clock } = this.#dom0;
+    const plan = function* (): Plan<void> {
+      yield* sleep(clock, 1_000_000); // what the guest is made of is unpacked first
+      const symbols = yield* ask({ ask: "read-symbols", file });
+      gate.domctl.setSymbols(domid, symbols);
+    };
+    this.#start(plan(), () => {});
   }
 
   #held(file: CreateRequest["files"]["kernel"]): CreateWish["kernel"] {

@@ -20,6 +20,8 @@ const MOST_BUDGET = 8_000_000;
 const WARP_STEP_NANOS = OUTSIDE_NANOS;
 /** An answer from outside kicks us; this is for barriers that fall without one. */
 const BARRIER_MILLIS = 2;
+/** The event loop cannot sleep for less than a millisecond: a shorter wait is spent looking again. */
+const SHORTEST_SLEEP_NANOS = 400_000;
 /** A timer further away than this is slept towards in steps (setTimeout's limit is about 24 days). */
 const LONGEST_SLEEP_MILLIS = 3_600_000;
 
@@ -159,6 +161,10 @@ export class Pacer {
         if (until === undefined) return;
         if (until > reached) {
           this.#idling = true;
+          if (until - reached < SHORTEST_SLEEP_NANOS) {
+            this.#kicked = true;
+            return;
+          }
           this.#sleep(Math.ceil((until - reached) / 1e6));
           return;
         }

@@ -6,10 +6,10 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { KernelResult } from "../dombuild/kernel.ts";
-import { type Ramdisk, readRamdisk } from "../dombuild/ramdisk.ts";
-import type { AnswerTo, Ask } from "../toolstack/wait.ts";
-import { readKernelCached } from "./kernel-cache.ts";
+import type { Answers, AnswerTo, Ask } from "../toolstack/wait.ts";
+import { unpack } from "./unpack.ts";
+
+export type Unpacked = Answers[Ask["ask"]];
 
 export interface UnpackJob {
   readonly id: number;
@@ -18,7 +18,7 @@ export interface UnpackJob {
 }
 export interface UnpackAnswer {
   readonly id: number;
-  readonly value: KernelResult | Ramdisk;
+  readonly value: Unpacked;
 }
 
 const IDLE_MILLIS = 5_000;
@@ -27,11 +27,8 @@ const THREAD = new URL("./unpack-thread.js", import.meta.url);
 
 export class Unpacker {
   readonly #cacheDirectory: string | undefined;
-  readonly #known = new WeakMap<Uint8Array, Map<Ask["ask"], Promise<KernelResult | Ramdisk>>>();
-  readonly #waiting = new Map<
-    number,
-    { resolve: (value: KernelResult | Ramdisk) => void; reject: (e: unknown) => void }
-  >();
+  readonly #known = new WeakMap<Uint8Array, Map<Ask["ask"], Promise<Unpacked>>>();
+  readonly #waiting = new Map<number, { resolve: (value: Unpacked) => void; reject: (e: unknown) => void }>();
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #jobs = 0;
@@ -41,7 +38,7 @@ export class Unpacker {
   }
 
   answer<A extends Ask>({ ask, file }: A): Promise<AnswerTo<A>> {
-    const answers = this.#known.get(file) ?? new Map<Ask["ask"], Promise<KernelResult | Ramdisk>>();
+    const answers = this.#known.get(file) ?? new Map<Ask["ask"], Promise<Unpacked>>();
     this.#known.set(file, answers);
     const answer = answers.get(ask) ?? this.#work(ask, file);
     answers.set(ask, answer);
@@ -54,11 +51,9 @@ export class Unpacker {
     this.#worker = undefined;
   }
 
-  #work(ask: Ask["ask"], file: Uint8Array): Promise<KernelResult | Ramdisk> {
+  #work(ask: Ask["ask"], file: Uint8Array): Promise<Unpacked> {
     if (!existsSync(fileURLToPath(THREAD))) {
-      return Promise.resolve(
-        ask === "read-kernel" ? readKernelCached(file, this.#cacheDirectory) : readRamdisk(file),
-      );
+      return Promise.resolve(unpack(ask, file, this.#cacheDirectory));
     }
     return new Promise((resolve, reject) => {
       const id = ++this.#jobs;

@@ -11,6 +11,7 @@
  */
 import type { KernelResult } from "../dombuild/kernel.ts";
 import type { Ramdisk } from "../dombuild/ramdisk.ts";
+import type { ImageSymbol } from "../image/elf/symbols.ts";
 import { Nanos } from "../lib/brand.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { XsClient } from "../xenstore/client/client.ts";
@@ -19,11 +20,14 @@ import { XlError } from "./error.ts";
 /** Long work or a look outside that somebody else does meanwhile. */
 export type Ask =
   | { readonly ask: "read-kernel"; readonly file: Uint8Array }
-  | { readonly ask: "read-ramdisk"; readonly file: Uint8Array };
+  | { readonly ask: "read-ramdisk"; readonly file: Uint8Array }
+  /** Names for crash dumps; empty where the file is no kernel or names nothing. */
+  | { readonly ask: "read-symbols"; readonly file: Uint8Array };
 
 export interface Answers {
   "read-kernel": KernelResult;
   "read-ramdisk": Ramdisk;
+  "read-symbols": readonly ImageSymbol[];
 }
 export type AnswerTo<A extends Ask> = Answers[A["ask"]];
 
@@ -81,36 +85,24 @@ export type Ended<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: XlError };
 
-/** Virtual time that a turn given to others takes, and how many turns a plan takes before it does give one. */
-const TURN_NANOS = 1_000_000;
-const TURNS_TOGETHER = 4;
+/** Virtual time that a turn given to others takes. */
+const TURN_NANOS = 250_000;
 
 /** Starts the plan at the next scheduling point. What it throws other than an XlError is our mistake and goes through. */
 export function runPlan<T>(runner: Runner, plan: Plan<T>, ended: (outcome: Ended<T>) => void): void {
   const { clock, io } = runner;
-  let turns = 0;
 
   function step(value: unknown): void {
-    for (;;) {
-      let next: IteratorResult<Wait, T>;
-      try {
-        next = plan.next(value);
-      } catch (error) {
-        if (!(error instanceof XlError)) throw error;
-        ended({ ok: false, error });
-        return;
-      }
-      if (next.done === true) {
-        ended({ ok: true, value: next.value });
-        return;
-      }
-      if (next.value.wait === "turn" && ++turns % TURNS_TOGETHER !== 0) {
-        value = undefined;
-        continue;
-      }
-      arrange(next.value);
+    let next: IteratorResult<Wait, T>;
+    try {
+      next = plan.next(value);
+    } catch (error) {
+      if (!(error instanceof XlError)) throw error;
+      ended({ ok: false, error });
       return;
     }
+    if (next.done === true) ended({ ok: true, value: next.value });
+    else arrange(next.value);
   }
 
   function arrange(wait: Wait): void {

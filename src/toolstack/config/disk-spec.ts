@@ -80,7 +80,7 @@ const NAMED_PARAMETER = /([a-z][-a-z0-9]*)=([^,]*),?/y;
 const DEVICE_TYPE = /devtype=([^,]*),?/y;
 const UNKNOWN_PARAMETER = /[a-z][-a-z0-9]*=[^,],?/y;
 const FLAG = /([a-z][-a-z0-9]*)(?:,|$)/y;
-const TARGET = /target=([^]*)/y;
+const TARGET = /target=([^]*?),?$/y;
 const POSITIONAL = /([^=,]*)(?:,|$)/y;
 
 function takeParameter(state: State, text: string): void {
@@ -93,7 +93,7 @@ function takeParameter(state: State, text: string): void {
 
   const target = match(TARGET);
   if (target !== null) {
-    if (state.faults.length === 0) setOnce(state, "pdev_path", "target", target[1] ?? "");
+    setOnce(state, "pdev_path", "target", target[1] ?? "");
     state.at = text.length;
     return;
   }
@@ -134,8 +134,8 @@ function takeParameter(state: State, text: string): void {
   }
   const strange = match(UNKNOWN_PREFIX);
   if (strange?.[1] !== undefined) {
-    state.at += strange[1].length;
     fault(state, "unknown deprecated disk prefix", strange[1]);
+    state.at = END;
     return;
   }
   const positional = match(POSITIONAL);
@@ -147,15 +147,19 @@ function takeParameter(state: State, text: string): void {
   takeNonsense(state, text);
 }
 
+/** Where parsing stands when xl says no more. */
+const END = Number.POSITIVE_INFINITY;
+
 /** What stands before an `=` that belongs to nothing is taken by its place; the rest is no syntax. */
 function takeNonsense(state: State, text: string): void {
   const equals = text.indexOf("=", state.at);
   if (equals > state.at) {
-    takePositional(state, text.slice(state.at, equals));
+    const word = text.slice(state.at, equals);
     state.at = equals;
+    takePositional(state, word);
   }
   // xl is silent about a single character at the very end.
-  if (state.at + 1 < text.length && state.faults.length === 0) fault(state, "bad disk syntax", text.slice(state.at));
+  if (state.at + 1 < text.length) fault(state, "bad disk syntax", text.slice(state.at));
   state.at = text.length;
 }
 
@@ -179,18 +183,18 @@ function takePositional(state: State, value: string): void {
     setAccess(state, value);
   } else {
     fault(state, "too many positional parameters", value);
+    state.at = END;
   }
 }
 
 /** `hdc:cdrom`. */
 function setVdevAndType(state: State, value: string): void {
   const colon = value.lastIndexOf(":");
-  if (colon >= 0) {
-    const type = value.slice(colon + 1);
-    if (type === "cdrom" || type === "disk") setDeviceType(state, type);
-    else fault(state, "unknown deprecated type", type);
-  }
   setOnce(state, "vdev", "vdev", colon < 0 ? value : value.slice(0, colon));
+  if (colon < 0) return;
+  const type = value.slice(colon + 1);
+  if (type === "cdrom" || type === "disk") setDeviceType(state, type);
+  else fault(state, "unknown deprecated type", type);
 }
 
 type StringField =
@@ -240,8 +244,9 @@ function setAccess(state: State, value: string): void {
 }
 
 function setSpecification(state: State, value: string): void {
-  if (value === "xen" || value === "virtio") state.disk.specification = value;
-  else fault(state, "unknown value for specification", value);
+  if (value !== "xen" && value !== "virtio") fault(state, "unknown value for specification", value);
+  else if ((state.disk.specification ?? value) !== value) fault(state, "specification respecified", value);
+  else state.disk.specification = value;
 }
 
 function setColoPort(state: State, value: string): void {

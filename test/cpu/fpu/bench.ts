@@ -54,7 +54,8 @@ export class Bench {
       to.setBigUint64(B_RAX, rig.reg("rax"), true);
       to.setBigUint64(B_RFLAGS, BigInt(rig.flags), true);
     }
-    if (rig.rip !== CODE + length + 4 || rig.fault.vector !== UD) throw new Error(`stopped at ${rig.rip.toString(16)}`);
+    if (rig.rip !== CODE + length + 4 || rig.fault.vector !== UD)
+      throw new Error(`stopped at ${rig.rip.toString(16)}`);
     to.setUint32(B_VECTOR, vector, true);
     after.set(rig.read(IMAGES_MFN, 1024, FX_SIZE), B_FX);
     after.set(rig.read(MEM_MFN, 0, MEM_SIZE), B_MEM);

@@ -2,7 +2,24 @@
  * Instructions and operands for the comparison with a real processor. Everything follows from a seed.
  */
 import { createRandom, type Random } from "../differential/prng.ts";
-import { B_CODE, B_FCW, B_FDP, B_FIP, B_FOP, B_FSW, B_FTW, B_LENGTH, B_MEM, B_MXCSR, B_RAX, B_RFLAGS, B_ST, B_XMM, BOX_SIZE, STATUS } from "./box.ts";
+import {
+  B_CODE,
+  B_FCW,
+  B_FDP,
+  B_FIP,
+  B_FOP,
+  B_FSW,
+  B_FTW,
+  B_LENGTH,
+  B_MEM,
+  B_MXCSR,
+  B_RAX,
+  B_RFLAGS,
+  B_ST,
+  B_XMM,
+  BOX_SIZE,
+  STATUS,
+} from "./box.ts";
 
 /** What the lanes of vector operands are filled with. */
 type Lanes = "single" | "double" | "integer";
@@ -47,12 +64,18 @@ function vector(
   );
 }
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const REG = { forms: ["reg"] } as const;
 const MEM = { forms: ["mem"] } as const;
 const packed = [
-  ...range(0x60, 0x6b), ...range(0x74, 0x76), ...range(0xd1, 0xd5), ...range(0xd8, 0xe5),
-  ...range(0xe8, 0xef), ...range(0xf1, 0xf6), ...range(0xf8, 0xfe),
+  ...range(0x60, 0x6b),
+  ...range(0x74, 0x76),
+  ...range(0xd1, 0xd5),
+  ...range(0xd8, 0xe5),
+  ...range(0xe8, 0xef),
+  ...range(0xf1, 0xf6),
+  ...range(0xf8, 0xfe),
 ]; // prettier-ignore
 
 const floats = [0x51, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f];
@@ -79,7 +102,9 @@ export const sseRows: readonly Row[] = [
   ...vector("sse", "integer", "66", packed),
   ...vector("sse", "integer", "66", [0x6c, 0x6d]),
   ...vector("sse", "integer", "66,f3,f2", [0x70], { imm: true }),
-  ...[2, 4, 6].flatMap((e) => vector("sse", "integer", "66", [0x71, 0x72], { ...REG, imm: true, extension: e })),
+  ...[2, 4, 6].flatMap((e) =>
+    vector("sse", "integer", "66", [0x71, 0x72], { ...REG, imm: true, extension: e }),
+  ),
   ...[2, 3, 6, 7].flatMap((e) => vector("sse", "integer", "66", [0x73], { ...REG, imm: true, extension: e })),
   ...vector("sse", "integer", ",66,f3,f2", [0x10, 0x11]),
   ...vector("sse", "integer", ",66", [0x14, 0x15, 0x28, 0x29, 0x54, 0x55, 0x56, 0x57]),
@@ -97,14 +122,20 @@ export const sseRows: readonly Row[] = [
   ...vector("sse", "integer", "66", [0xc4], { imm: true }),
   ...vector("sse", "integer", "66", [0xc5], { ...REG, imm: true }),
   ...vector("sse", "integer", ",66", [0xc6], { imm: true }),
-  ...[0, 1, 2, 3].flatMap((e) => vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env" })),
-  ...[0, 1].flatMap((e) => vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env", rexW: true })),
+  ...[0, 1, 2, 3].flatMap((e) =>
+    vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env" }),
+  ),
+  ...[0, 1].flatMap((e) =>
+    vector("sse", "integer", "", [0xae], { ...MEM, extension: e, memory: "env", rexW: true }),
+  ),
 ];
 
 export const mmxRows: readonly Row[] = [
   ...vector("mmx", "integer", "", packed),
   ...vector("mmx", "integer", "", [0x70], { imm: true }),
-  ...[2, 4, 6].flatMap((e) => vector("mmx", "integer", "", [0x71, 0x72], { ...REG, imm: true, extension: e })),
+  ...[2, 4, 6].flatMap((e) =>
+    vector("mmx", "integer", "", [0x71, 0x72], { ...REG, imm: true, extension: e }),
+  ),
   ...[2, 6].flatMap((e) => vector("mmx", "integer", "", [0x73], { ...REG, imm: true, extension: e })),
   ...vector("mmx", "integer", "", [0x6e, 0x7e]),
   ...vector("mmx", "integer", "", [0x6e, 0x7e], { rexW: true }),
@@ -132,7 +163,12 @@ function registers(name: string, opcode: number, from: number, count: number): R
   }));
 }
 
-function memories(names: string, opcode: number, extensions: readonly number[], memory: NonNullable<Row["memory"]>): Row[] {
+function memories(
+  names: string,
+  opcode: number,
+  extensions: readonly number[],
+  memory: NonNullable<Row["memory"]>,
+): Row[] {
   return extensions.map((e) => ({
     ...X87,
     name: `${names} ${opcode.toString(16)}/${e}`,
@@ -191,52 +227,139 @@ export const x87Rows: readonly Row[] = [
   ...memories("bcd", 0xdf, [4, 6], "bcd"),
   ...memories("control", 0xd9, [4, 5, 6, 7], "env"),
   ...memories("control", 0xdd, [4, 6, 7], "env"),
-  ...[...memories("66 control", 0xd9, [4, 6], "env"), ...memories("66 control", 0xdd, [4, 6], "env")].map((row) => ({
-    ...row,
-    prefix: [0x66],
-  })),
+  ...[...memories("66 control", 0xd9, [4, 6], "env"), ...memories("66 control", 0xdd, [4, 6], "env")].map(
+    (row) => ({
+      ...row,
+      prefix: [0x66],
+    }),
+  ),
   { ...X87, name: "fwait", opcode: [0x9b], forms: [] },
 ];
 
 /** Approximations: compared loosely. */
-export const transcendentalRows: readonly Row[] = [0xf0, 0xf1, 0xf2, 0xf3, 0xf9, 0xfb, 0xfe, 0xff].flatMap((m) =>
-  registers(`d9 ${m.toString(16)}`, 0xd9, m, 1),
+export const transcendentalRows: readonly Row[] = [0xf0, 0xf1, 0xf2, 0xf3, 0xf9, 0xfb, 0xfe, 0xff].flatMap(
+  (m) => registers(`d9 ${m.toString(16)}`, 0xd9, m, 1),
 );
 
 // ── operands ──
 
 const SINGLES = [
-  0, 0x80000000, 1, 0x80000001, 0x7fffff, 0x807fffff, 0x400000, 0x800000, 0x80800000, 0x800001, 0x3f800000, 0xbf800000,
-  0x3f800001, 0x3f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0xbf000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
-  0x7f800001, 0xff800001, 0x7fbfffff, 0x7fc00000, 0xffc00000, 0x7fc12345, 0xffffffff, 0x4f000000, 0xcf000000, 0x4effffff,
-  0x5f000000, 0xdf000000, 0x5effffff, 0x20000000, 0x1f800000, 0x60000000, 0x40400000, 0x3eaaaaab,
+  0, 0x80000000, 1, 0x80000001, 0x7fffff, 0x807fffff, 0x400000, 0x800000, 0x80800000, 0x800001, 0x3f800000,
+  0xbf800000, 0x3f800001, 0x3f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0xbf000000, 0x7f7fffff, 0xff7fffff,
+  0x7f800000, 0xff800000, 0x7f800001, 0xff800001, 0x7fbfffff, 0x7fc00000, 0xffc00000, 0x7fc12345, 0xffffffff,
+  0x4f000000, 0xcf000000, 0x4effffff, 0x5f000000, 0xdf000000, 0x5effffff, 0x20000000, 0x1f800000, 0x60000000,
+  0x40400000, 0x3eaaaaab,
 ]; // prettier-ignore
 
 const DOUBLES = [
-  0n, 1n << 63n, 1n, (1n << 63n) | 1n, 0xfffffffffffffn, 0x8000000000000n, 0x10000000000000n, 0x10000000000001n,
-  0x3ff0000000000000n, 0xbff0000000000000n, 0x3ff0000000000001n, 0x3fefffffffffffffn, 0x3fe0000000000000n,
-  0x3ff8000000000000n, 0x4004000000000000n, 0x7fefffffffffffffn, 0xffefffffffffffffn, 0x7ff0000000000000n,
-  0xfff0000000000000n, 0x7ff0000000000001n, 0xfff4000000000000n, 0x7ff8000000000000n, 0xfff8000000000000n,
-  0x7ff8000012345678n, 0xffffffffffffffffn, 0x41e0000000000000n, 0xc1e0000000000000n, 0x41dfffffffc00000n,
-  0x41dfffffffe00000n, 0x41dffffffff00000n, 0xc1e0000000100000n, 0x43e0000000000000n, 0xc3e0000000000000n, 0x43dfffffffffffffn, 0x36a0000000000000n,
-  0x380fffffffffffffn, 0x47efffffefffffffn, 0x47effffff0000000n, 0x1ff0000000000000n, 0x2000000000000000n,
-  0x4008000000000000n, 0x3fd5555555555555n, 0x369fffffffffffffn, 0x3690000000000000n, 0x380ffffff0000000n,
+  0n,
+  1n << 63n,
+  1n,
+  (1n << 63n) | 1n,
+  0xfffffffffffffn,
+  0x8000000000000n,
+  0x10000000000000n,
+  0x10000000000001n,
+  0x3ff0000000000000n,
+  0xbff0000000000000n,
+  0x3ff0000000000001n,
+  0x3fefffffffffffffn,
+  0x3fe0000000000000n,
+  0x3ff8000000000000n,
+  0x4004000000000000n,
+  0x7fefffffffffffffn,
+  0xffefffffffffffffn,
+  0x7ff0000000000000n,
+  0xfff0000000000000n,
+  0x7ff0000000000001n,
+  0xfff4000000000000n,
+  0x7ff8000000000000n,
+  0xfff8000000000000n,
+  0x7ff8000012345678n,
+  0xffffffffffffffffn,
+  0x41e0000000000000n,
+  0xc1e0000000000000n,
+  0x41dfffffffc00000n,
+  0x41dfffffffe00000n,
+  0x41dffffffff00000n,
+  0xc1e0000000100000n,
+  0x43e0000000000000n,
+  0xc3e0000000000000n,
+  0x43dfffffffffffffn,
+  0x36a0000000000000n,
+  0x380fffffffffffffn,
+  0x47efffffefffffffn,
+  0x47effffff0000000n,
+  0x1ff0000000000000n,
+  0x2000000000000000n,
+  0x4008000000000000n,
+  0x3fd5555555555555n,
+  0x369fffffffffffffn,
+  0x3690000000000000n,
+  0x380ffffff0000000n,
 ]; // prettier-ignore
 
 const TOP = 1n << 63n;
 const EXTENDED: readonly (readonly [number, bigint])[] = [
-  [0, 0n], [0x8000, 0n], [0, 1n], [0x8000, 1n], [0, TOP - 1n], [0, TOP], [0x8000, TOP | 5n], [1, TOP], [0x8001, TOP],
-  [1, TOP | 1n], [0x3fff, TOP], [0xbfff, TOP], [0x3fff, TOP | 1n], [0x3ffe, (1n << 64n) - 1n], [0x3ffe, TOP],
-  [0x3fff, 3n << 62n], [0x4000, 5n << 61n], [0x7ffe, (1n << 64n) - 1n], [0xfffe, (1n << 64n) - 1n], [0x7fff, TOP],
-  [0xffff, TOP], [0x7fff, TOP | 1n], [0xffff, TOP | 9n], [0x7fff, 3n << 62n], [0xffff, 3n << 62n],
-  [0x7fff, (3n << 62n) | 77n], [0xffff, (3n << 62n) | 77n], [0x7fff, 0n], [0x7fff, 1n << 62n], [0x3fff, 1n << 62n],
-  [0xc000, 12345n], [0x403e, TOP], [0xc03e, TOP], [0x403d, (1n << 64n) - 1n], [0x401e, TOP], [0xc01e, TOP],
-  [0x401d, 0xffffffff00000000n], [0x401d, 0xffffffff80000000n], [0x400e, TOP], [0x400d, 0xfffe000000000000n],
-  [0x400d, 0xffff000000000000n], [0x3f6a, TOP], [0x3f69, TOP | 1n], [0x3f81, TOP], [0x407e, 0xffffff0000000000n],
-  [0x407e, 0xffffff8000000000n], [0x3c01, TOP], [0x3bcd, TOP], [0x43fe, 0xfffffffffffff800n],
-  [0x43fe, 0xfffffffffffffc00n], [0x403a, 0xde0b6b3a763fffffn], [0x403a, 0xde0b6b3a76400000n], [0x4000, 0xc90fdaa22168c235n],
-  [0x4005, 0xb504f333f9de6484n], [0x3ffd, 0xaaaaaaaaaaaaaaabn], [0x6000, TOP | 3n], [0x2000, TOP | 3n],
-  [0x1fff, TOP | 1n], [0x5fff, (1n << 64n) - 1n],
+  [0, 0n],
+  [0x8000, 0n],
+  [0, 1n],
+  [0x8000, 1n],
+  [0, TOP - 1n],
+  [0, TOP],
+  [0x8000, TOP | 5n],
+  [1, TOP],
+  [0x8001, TOP],
+  [1, TOP | 1n],
+  [0x3fff, TOP],
+  [0xbfff, TOP],
+  [0x3fff, TOP | 1n],
+  [0x3ffe, (1n << 64n) - 1n],
+  [0x3ffe, TOP],
+  [0x3fff, 3n << 62n],
+  [0x4000, 5n << 61n],
+  [0x7ffe, (1n << 64n) - 1n],
+  [0xfffe, (1n << 64n) - 1n],
+  [0x7fff, TOP],
+  [0xffff, TOP],
+  [0x7fff, TOP | 1n],
+  [0xffff, TOP | 9n],
+  [0x7fff, 3n << 62n],
+  [0xffff, 3n << 62n],
+  [0x7fff, (3n << 62n) | 77n],
+  [0xffff, (3n << 62n) | 77n],
+  [0x7fff, 0n],
+  [0x7fff, 1n << 62n],
+  [0x3fff, 1n << 62n],
+  [0xc000, 12345n],
+  [0x403e, TOP],
+  [0xc03e, TOP],
+  [0x403d, (1n << 64n) - 1n],
+  [0x401e, TOP],
+  [0xc01e, TOP],
+  [0x401d, 0xffffffff00000000n],
+  [0x401d, 0xffffffff80000000n],
+  [0x400e, TOP],
+  [0x400d, 0xfffe000000000000n],
+  [0x400d, 0xffff000000000000n],
+  [0x3f6a, TOP],
+  [0x3f69, TOP | 1n],
+  [0x3f81, TOP],
+  [0x407e, 0xffffff0000000000n],
+  [0x407e, 0xffffff8000000000n],
+  [0x3c01, TOP],
+  [0x3bcd, TOP],
+  [0x43fe, 0xfffffffffffff800n],
+  [0x43fe, 0xfffffffffffffc00n],
+  [0x403a, 0xde0b6b3a763fffffn],
+  [0x403a, 0xde0b6b3a76400000n],
+  [0x4000, 0xc90fdaa22168c235n],
+  [0x4005, 0xb504f333f9de6484n],
+  [0x3ffd, 0xaaaaaaaaaaaaaaabn],
+  [0x6000, TOP | 3n],
+  [0x2000, TOP | 3n],
+  [0x1fff, TOP | 1n],
+  [0x5fff, (1n << 64n) - 1n],
 ]; // prettier-ignore
 
 function single(r: Random): number {
@@ -256,7 +379,11 @@ function double(r: Random): bigint {
   const sign = BigInt(r.below(2)) << 63n;
   const fraction = r.chance(0.3) ? BigInt(r.below(64)) << 46n : r.u64() & 0xfffffffffffffn;
   if (way < 7) return sign | (BigInt(1023 + r.below(70) - 30) << 52n) | fraction;
-  return sign | (BigInt(r.pick([1, 2, 53, 511, 512, 874, 896, 897, 1150, 1534, 1535, 2045, 2046])) << 52n) | fraction;
+  return (
+    sign |
+    (BigInt(r.pick([1, 2, 53, 511, 512, 874, 896, 897, 1150, 1534, 1535, 2045, 2046])) << 52n) |
+    fraction
+  );
 }
 
 function extended(r: Random): readonly [number, bigint] {
@@ -274,7 +401,22 @@ function fillLanes(view: DataView, at: number, bytes: number, lanes: Lanes, r: R
   else if (lanes === "double") for (let i = 0; i < bytes; i += 8) view.setBigUint64(at + i, double(r), true);
   else {
     for (let i = 0; i < bytes; i += 8) {
-      const v = r.chance(0.5) ? r.u64() : r.pick([0n, 1n, 7n, 16n, 40n, 63n, 64n, 0x8000800080008000n, 0x7fff80007fff8000n, 0x80ff7f0180ff7f01n, (1n << 64n) - 1n, 0x7fffffff80000000n]);
+      const v = r.chance(0.5)
+        ? r.u64()
+        : r.pick([
+            0n,
+            1n,
+            7n,
+            16n,
+            40n,
+            63n,
+            64n,
+            0x8000800080008000n,
+            0x7fff80007fff8000n,
+            0x80ff7f0180ff7f01n,
+            (1n << 64n) - 1n,
+            0x7fffffff80000000n,
+          ]);
       view.setBigUint64(at + i, v, true);
     }
   }
@@ -292,7 +434,13 @@ export function makeCase(row: Row, seed: number): Uint8Array {
   const form = row.forms.length ? r.pick(row.forms) : "none";
 
   // state
-  view.setBigUint64(B_RAX, row.lanes === "integer" && r.chance(0.3) ? r.pick([0n, (1n << 63n), 0x80000000n, 0x7fffffffffffffffn]) : r.u64(), true);
+  view.setBigUint64(
+    B_RAX,
+    row.lanes === "integer" && r.chance(0.3)
+      ? r.pick([0n, 1n << 63n, 0x80000000n, 0x7fffffffffffffffn])
+      : r.u64(),
+    true,
+  );
   view.setBigUint64(B_RFLAGS, BigInt((r.u32() & STATUS) | 0x202), true);
   let mxcsr = r.below(4) << 13;
   if (r.chance(0.4)) mxcsr = 0;
@@ -331,7 +479,11 @@ export function makeCase(row: Row, seed: number): Uint8Array {
   if (row.kind === "x87" && r.chance(0.3)) {
     // operands near each other: cancellation, remainders
     const se = view.getUint16(B_ST + 8, true);
-    view.setUint16(B_ST + 24, (se & 0x8000) === 0 ? Math.max(0, se - r.below(70)) : se ^ (r.below(2) << 15), true);
+    view.setUint16(
+      B_ST + 24,
+      (se & 0x8000) === 0 ? Math.max(0, se - r.below(70)) : se ^ (r.below(2) << 15),
+      true,
+    );
     if (r.chance(0.3)) view.setBigUint64(B_ST + 16, view.getBigUint64(B_ST, true) ^ BigInt(r.below(4)), true);
   }
   switch (row.memory) {
@@ -371,8 +523,13 @@ export function makeCase(row: Row, seed: number): Uint8Array {
   } else if (form === "none") {
     code.push(...row.opcode);
   } else {
-    const rmIsGpr = usesGpr.includes(second) && !(second === 0x7e && row.prefix[0] === 0xf3) && !(row.kind === "mmx" && second === 0x2a);
-    const regIsGpr = [0x50, 0x2c, 0x2d, 0xd7, 0xc5].includes(second) && !(row.kind === "mmx" && (second === 0x2c || second === 0x2d));
+    const rmIsGpr =
+      usesGpr.includes(second) &&
+      !(second === 0x7e && row.prefix[0] === 0xf3) &&
+      !(row.kind === "mmx" && second === 0x2a);
+    const regIsGpr =
+      [0x50, 0x2c, 0x2d, 0xd7, 0xc5].includes(second) &&
+      !(row.kind === "mmx" && (second === 0x2c || second === 0x2d));
     const low = row.kind === "mmx";
     let reg = row.extension ?? (regIsGpr ? 0 : r.pick(VECTOR_DEST));
     let rm = form === "mem" ? 7 : rmIsGpr ? 0 : r.pick(VECTOR_SOURCE);

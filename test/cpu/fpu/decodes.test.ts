@@ -4,8 +4,17 @@ import { Rig } from "../rig.ts";
 
 /** What the engine has of x87, MMX and SSE. */
 const FEATURES = new Set<number>([
-  CpuidFeature.FPU, CpuidFeature.FPU287, CpuidFeature.FPU387, CpuidFeature.CMOV, CpuidFeature.MMX, CpuidFeature.SSE,
-  CpuidFeature.SSE2, CpuidFeature.FXSR, CpuidFeature.CLFSH, CpuidFeature.INTEL8086, CpuidFeature.X64,
+  CpuidFeature.FPU,
+  CpuidFeature.FPU287,
+  CpuidFeature.FPU387,
+  CpuidFeature.CMOV,
+  CpuidFeature.MMX,
+  CpuidFeature.SSE,
+  CpuidFeature.SSE2,
+  CpuidFeature.FXSR,
+  CpuidFeature.CLFSH,
+  CpuidFeature.INTEL8086,
+  CpuidFeature.X64,
 ]); // prettier-ignore
 
 const PREFIXES = [[], [0x66], [0xf3], [0xf2]];
@@ -29,7 +38,8 @@ it("knows every x87 instruction and no other", () => {
       const code = Uint8Array.of(op, modrm, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
       const wanted = icedLength(code);
       const length = rig.engine.decodeLength(code);
-      if (wanted === undefined ? length >= 0 : length !== wanted) wrong.push(`${op.toString(16)} ${modrm.toString(16)}: ${length}, iced ${wanted}`);
+      if (wanted === undefined ? length >= 0 : length !== wanted)
+        wrong.push(`${op.toString(16)} ${modrm.toString(16)}: ${length}, iced ${wanted}`);
     }
   }
   expect(wrong).toEqual([]);
@@ -39,18 +49,29 @@ it("knows every MMX, SSE and SSE2 instruction and none of later extensions", () 
   const rig = new Rig();
   const wrong: string[] = [];
   let known = 0;
-  const ranges: [number, number][] = [[0x10, 0x17], [0x28, 0x2f], [0x50, 0x7f], [0xc2, 0xc6], [0xd0, 0xff]];
+  const ranges: [number, number][] = [
+    [0x10, 0x17],
+    [0x28, 0x2f],
+    [0x50, 0x7f],
+    [0xc2, 0xc6],
+    [0xd0, 0xff],
+  ];
   for (const [from, to] of ranges) {
     for (let op = from; op <= to; op++) {
       for (const prefix of PREFIXES) {
-        for (const modrm of [0x00, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38, 0xc0, 0xc8, 0xd0, 0xd8, 0xe0, 0xe8, 0xf0, 0xf8, 0xff]) {
+        for (const modrm of [
+          0x00, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38, 0xc0, 0xc8, 0xd0, 0xd8, 0xe0, 0xe8, 0xf0, 0xf8,
+          0xff,
+        ]) {
           const code = new Uint8Array(15);
           code.set([...prefix, 0x0f, op, modrm]);
           const wanted = icedLength(code);
           if (wanted !== undefined) known++;
           const length = rig.engine.decodeLength(code);
           if (wanted === undefined ? length >= 0 : length !== wanted) {
-            wrong.push(`${[...prefix, 0x0f, op, modrm].map((b) => b.toString(16)).join(" ")}: ${length}, iced ${wanted}`);
+            wrong.push(
+              `${[...prefix, 0x0f, op, modrm].map((b) => b.toString(16)).join(" ")}: ${length}, iced ${wanted}`,
+            );
           }
         }
       }

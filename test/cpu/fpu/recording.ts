@@ -26,7 +26,7 @@ function execute(boxes: readonly Uint8Array[]): Uint8Array[] {
   const dir = mkdtempSync(join(tmpdir(), "xlab-fpu-"));
   try {
     const source = fileURLToPath(new URL("recorder.c", import.meta.url));
-    execFileSync("gcc", ["-O1", "-o", join(dir, "recorder"), source]);
+    execFileSync(process.env["CC"] ?? "gcc", ["-O1", "-o", join(dir, "recorder"), source]);
     writeFileSync(join(dir, "cases"), Buffer.concat(boxes));
     execFileSync(join(dir, "recorder"), [join(dir, "cases"), join(dir, "results")]);
     const results = readFileSync(join(dir, "results"));

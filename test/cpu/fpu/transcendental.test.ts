@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
+import { createRandom } from "../differential/prng.ts";
 import { Bench } from "./bench.ts";
 import { B_FCW, B_FSW, B_FTW, B_ST } from "./box.ts";
 import { makeCase, transcendentalRows } from "./cases.ts";
 import { describeCase, differences } from "./compare.ts";
 import { answers } from "./recording.ts";
-import { createRandom } from "../differential/prng.ts";
 
 const C1 = 0x200;
 const BELOW = (1n << 63n) - 1n;
@@ -65,7 +65,8 @@ it("differs from a processor by one unit in the last place at most, and in nothi
     const c1 = new DataView(want.buffer).getUint16(B_FSW, true) & C1;
     view.setUint16(B_FSW, (view.getUint16(B_FSW, true) & ~C1) | c1, true);
     const others = differences(same, want);
-    if (!near || others.length) failures.push(`${row.name}: ${describeCase(box)}\n    ${differences(got, want).join("\n    ")}`);
+    if (!near || others.length)
+      failures.push(`${row.name}: ${describeCase(box)}\n    ${differences(got, want).join("\n    ")}`);
   });
   expect(failures.slice(0, 5).join("\n")).toBe("");
   expect(equal / cases.length).toBeGreaterThan(0.85);
