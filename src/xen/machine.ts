@@ -26,6 +26,8 @@ export interface Machine {
   readonly xenL3: Mfn;
   /** `dummy_vcpu_info`, byte address: for vCPUs that have none of their own. Its upcall mask stays set. */
   dummyInfo: number;
+  /** vCPUs that the engine holds; it has room for MAX_ENGINE_VCPUS (domain/vcpu-context.ts). */
+  engineVcpus: number;
   /** The vCPU that the engine holds and executes now; undefined between windows. */
   current: Vcpu | undefined;
   /** Ends a domain that is beyond help (domain/crash.ts's `crashDomain`, here so that memory/ need not know it). Returns. */

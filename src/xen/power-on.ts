@@ -34,6 +34,7 @@ export function createMachine(options: XenOptions, ring: LogRing): Machine {
     domidRover: 0,
     xenL3: frames.xenL3,
     dummyInfo: 0,
+    engineVcpus: 0,
     current: undefined,
     crash: (domain, why) => crashDomain(machine, domain, why),
     log: (line) => ring.add(`(XEN) ${line}`),

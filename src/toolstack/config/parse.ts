@@ -13,6 +13,7 @@ import { readActions } from "./keys/actions.ts";
 import { readBoot, readFirmwareKernel } from "./keys/boot.ts";
 import { copyBools, copyStrings, type KeyContext } from "./keys/context.ts";
 import { readDeviceModel } from "./keys/device-model.ts";
+import { readDisks, readVifs } from "./keys/devices.ts";
 import { readFramebuffers, readTopLevelDisplay } from "./keys/framebuffers.ts";
 import { readIdentity } from "./keys/identity.ts";
 import {

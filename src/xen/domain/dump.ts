@@ -91,6 +91,9 @@ function showStack(machine: Machine, domain: Domain, rsp: bigint): void {
   for (const call of calls) machine.log(call);
 }
 
+/** No function of a kernel is larger. */
+const LARGEST_FUNCTION = 0x1_0000n;
+
 /** " name+0x17", or "" where nothing is known. */
 function symbolOf(domain: Domain, address: bigint): string {
   const { symbols } = domain;
@@ -102,6 +105,7 @@ function symbolOf(domain: Domain, address: bigint): string {
     else high = middle;
   }
   const symbol = symbols[low - 1];
-  if (symbol === undefined || low === symbols.length) return ""; // behind the last one: no end is known
+  // Behind the last one no end is known; and what lies far behind any is data, or a hole.
+  if (symbol === undefined || low === symbols.length || address - symbol.address > LARGEST_FUNCTION) return "";
   return ` ${symbol.name}+0x${(address - symbol.address).toString(16)}`;
 }

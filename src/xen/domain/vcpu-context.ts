@@ -31,6 +31,8 @@ import type { Vcpu } from "./domain.ts";
 
 /** SCE LME LMA NX */
 const PV_EFER = 0xd01n;
+/** The engine has room for so many, of all domains together. */
+const MAX_ENGINE_VCPUS = 256;
 const MAX_GDT_ENTRIES = 14 * 512;
 const MAX_LDT_ENTRIES = 8192;
 
@@ -87,9 +89,9 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   if (kernelTable === undefined || kernelTable === 0 || userTable === undefined) return refuse("EINVAL");
   if (context.gdtEntries > MAX_GDT_ENTRIES || context.ldtEntries > MAX_LDT_ENTRIES) return refuse("EINVAL");
   if (vcpu.engineVcpu === undefined) {
-    const index = engine.createVcpu();
-    if (index < 0) return refuse("ENOMEM");
-    vcpu.engineVcpu = index;
+    if (machine.engineVcpus >= MAX_ENGINE_VCPUS) return refuse("ENOMEM");
+    vcpu.engineVcpu = engine.createVcpu();
+    machine.engineVcpus++;
   }
   vcpu.kernelMode = (context.flags & VGCF_in_kernel) !== 0;
   if (!vcpu.kernelMode && userTable === 0) return refuse("EINVAL");

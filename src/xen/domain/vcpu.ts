@@ -67,6 +67,8 @@ export function retireVcpu(machine: Machine, vcpu: Vcpu): void {
 
 /** Its register state in the engine goes. */
 export function releaseVcpu(machine: Machine, vcpu: Vcpu): void {
-  if (vcpu.engineVcpu !== undefined) machine.engine.destroyVcpu(vcpu.engineVcpu);
+  if (vcpu.engineVcpu === undefined) return;
+  machine.engine.destroyVcpu(vcpu.engineVcpu);
+  machine.engineVcpus--;
   vcpu.engineVcpu = undefined;
 }

@@ -1,0 +1,34 @@
+/** disk= and vif=: what the domain is given of storage and network. */
+import { XlError } from "../../error.ts";
+import { parseDisk } from "../disk-spec.ts";
+import { parseVif } from "../vif-spec.ts";
+import type { KeyContext } from "./context.ts";
+
+const EXIT_FAILURE = 1;
+
+/** A list ends, as a C array does, with the first item that is a list itself. */
+export function readDisks({ settings, config }: KeyContext): void {
+  const { source } = settings;
+  for (const specification of settings.strings("disk") ?? []) {
+    const outcome = parseDisk(specification);
+    if (!outcome.ok) {
+      throw new XlError(
+        EXIT_FAILURE,
+        outcome.faults.map(({ message, near }) => {
+          const place = near === undefined ? "" : `: near \`${near}'`;
+          return `${source}: config parsing error in disk specification: ${message}${place} in \`${specification}'`;
+        }),
+      );
+    }
+    config.disks ??= [];
+    config.disks.push(outcome.disk);
+  }
+}
+
+export function readVifs({ settings, config, warn }: KeyContext): void {
+  const context = { source: settings.source, warn };
+  for (const specification of settings.strings("vif") ?? []) {
+    config.nics ??= [];
+    config.nics.push(parseVif(specification, BigInt(config.nics.length), context));
+  }
+}
