@@ -23,7 +23,11 @@ const ROWS: readonly (readonly [string, string | undefined, number])[] = [
   ["struct vcpu_guest_context", "ctrlreg[3]", arch.vcpuGuestContext.field.ctrlreg3.offset],
   ["struct vcpu_guest_context", "debugreg", arch.VCPU_GUEST_CONTEXT_DEBUGREG],
   ["struct vcpu_guest_context", "event_callback_eip", arch.vcpuGuestContext.field.eventCallbackEip.offset],
-  ["struct vcpu_guest_context", "syscall_callback_eip", arch.vcpuGuestContext.field.syscallCallbackEip.offset],
+  [
+    "struct vcpu_guest_context",
+    "syscall_callback_eip",
+    arch.vcpuGuestContext.field.syscallCallbackEip.offset,
+  ],
   ["struct vcpu_guest_context", "gs_base_user", arch.vcpuGuestContext.field.gsBaseUser.offset],
   ["struct cpu_user_regs", undefined, arch.cpuUserRegs.size],
   ["struct cpu_user_regs", "rip", arch.cpuUserRegs.field.rip.offset],
@@ -78,11 +82,14 @@ test.skipIf(!canCompile)("offsets and sizes are the headers'", () => {
   ].join("\n");
   try {
     writeFileSync(join(directory, "a.c"), source);
-    const built = spawnSync("gcc", ["-o", join(directory, "a"), join(directory, "a.c")], { encoding: "utf8" });
+    const built = spawnSync("gcc", ["-o", join(directory, "a"), join(directory, "a.c")], {
+      encoding: "utf8",
+    });
     expect(built.stderr).toBe("");
     const { stdout } = spawnSync(join(directory, "a"), { encoding: "utf8" });
     const theirs = stdout.trim().split("\n").map(Number);
-    const named = (values: readonly number[]): string[] => expressions.map((what, i) => `${what} = ${values[i]}`);
+    const named = (values: readonly number[]): string[] =>
+      expressions.map((what, i) => `${what} = ${values[i]}`);
     expect(named(ROWS.map(([, , ours]) => ours))).toEqual(named(theirs));
   } finally {
     rmSync(directory, { recursive: true });

@@ -80,7 +80,7 @@ const NAMED_PARAMETER = /([a-z][-a-z0-9]*)=([^,]*),?/y;
 const DEVICE_TYPE = /devtype=([^,]*),?/y;
 const UNKNOWN_PARAMETER = /[a-z][-a-z0-9]*=[^,],?/y;
 const FLAG = /([a-z][-a-z0-9]*)(?:,|$)/y;
-const TARGET = /target=([^]*?),?$/y;
+const TARGET = /target=(.*?),?$/sy;
 const POSITIONAL = /([^=,]*)(?:,|$)/y;
 
 function takeParameter(state: State, text: string): void {

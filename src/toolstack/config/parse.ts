@@ -92,21 +92,10 @@ function readKeys(context: KeyContext): void {
   readTimersAndNesting(context, type);
   if (type !== "hvm") readFirmwareKernel(context);
   readAltp2m(context);
-  for (const key of [
-    "ioports",
-    "irqs",
-    "iomem",
-    "disk",
-    "p9",
-    "vtpm",
-    "vdispl",
-    "pvcalls",
-    "vsnd",
-    "channel",
-  ]) {
-    settings.list(key);
-  }
-  settings.list("vif");
+  for (const key of ["ioports", "irqs", "iomem"]) settings.list(key);
+  readDisks(context);
+  for (const key of ["p9", "vtpm", "vdispl", "pvcalls", "vsnd", "channel"]) settings.list(key);
+  readVifs(context);
   if (settings.list("vif2") !== undefined) {
     warn("WARNING: vif2: netchannel2 is deprecated and not supported by xl");
   }

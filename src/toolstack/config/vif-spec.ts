@@ -113,34 +113,36 @@ const RATE = /^([0-9]+)([GMK]?)([Bb])\/s$/;
 const INTERVAL = /^([0-9]+)([mu]?)s?$/;
 const UNITS: Readonly<Record<string, bigint>> = { "": 1n, K: 1000n, M: 1_000_000n, G: 1_000_000_000n };
 const MICROSECONDS: Readonly<Record<string, bigint>> = { "": 1_000_000n, m: 1000n, u: 1n };
+/** Of a number this long only that it overflows is of interest. */
+const MANY_DIGITS = 40;
 const DEFAULT_INTERVAL_MICROS = 50_000n;
 const UINT32_MAX = 0xffff_ffffn;
 const UINT64_MAX = (1n << 64n) - 1n;
 
 /** `10Mb/s@20ms`: how many bytes may pass in each interval. */
 function setRate(nic: Nic, value: string, { source }: VifContext): void {
+  const wrong = (message: string, text: string): string =>
+    `${source}: config parsing error in vif: ${message} in \`${text}'`;
   const at = value.indexOf("@");
   const rateText = at < 0 ? value : value.slice(0, at);
-  const fail = (message: string, text: string): never =>
-    refuse(`${source}: config parsing error in vif: ${message} in \`${text}'`);
+  const intervalText = at < 0 ? undefined : value.slice(at + 1);
 
-  if (rateText === "") fail("no rate specified", value);
-  const rate = RATE.exec(rateText);
-  const count = rate?.[1];
-  if (rate === null || count === undefined) return fail("invalid rate", rateText);
-  const amount = count.length > 30 ? UINT64_MAX : BigInt(count) * (UNITS[rate[2] ?? ""] ?? 1n);
+  if (rateText === "") refuse(wrong("no rate specified", value));
+  const rate = RATE.exec(rateText) ?? refuse(wrong("invalid rate", rateText));
+  const amount = BigInt(rate[1]?.slice(0, MANY_DIGITS) ?? "0") * (UNITS[rate[2] ?? ""] ?? 1n);
   const bytes = rate[3] === "b" ? amount / 8n : amount;
 
   let micros = DEFAULT_INTERVAL_MICROS;
-  if (at >= 0) {
-    const text = value.slice(at + 1);
-    const interval = INTERVAL.exec(text);
-    const length = interval?.[1];
-    if (interval === null || length === undefined) return fail("invalid replenishment interval", text);
-    micros = BigInt(length.slice(0, 40)) * (MICROSECONDS[interval[2] ?? ""] ?? 1n);
-    if (micros === 0n || micros > UINT32_MAX) fail("replenishment interval overflow", text);
+  if (intervalText !== undefined) {
+    const interval =
+      INTERVAL.exec(intervalText) ?? refuse(wrong("invalid replenishment interval", intervalText));
+    const length = BigInt(interval[1]?.slice(0, MANY_DIGITS) ?? "0");
+    micros = length * (MICROSECONDS[interval[2] ?? ""] ?? 1n);
+    if (micros === 0n || micros > UINT32_MAX) refuse(wrong("replenishment interval overflow", intervalText));
   }
-  if (bytes === 0n || amount >= UINT64_MAX || bytes * micros > UINT64_MAX) fail("rate overflow", rateText);
+  if (bytes === 0n || amount >= UINT64_MAX || bytes * micros > UINT64_MAX) {
+    refuse(wrong("rate overflow", rateText));
+  }
   nic.rate_bytes_per_interval = (bytes * micros) / 1_000_000n;
   nic.rate_interval_usecs = micros;
 }

@@ -106,6 +106,7 @@ function symbolOf(domain: Domain, address: bigint): string {
   }
   const symbol = symbols[low - 1];
   // Behind the last one no end is known; and what lies far behind any is data, or a hole.
-  if (symbol === undefined || low === symbols.length || address - symbol.address > LARGEST_FUNCTION) return "";
+  if (symbol === undefined || low === symbols.length || address - symbol.address > LARGEST_FUNCTION)
+    return "";
   return ` ${symbol.name}+0x${(address - symbol.address).toString(16)}`;
 }

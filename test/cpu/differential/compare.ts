@@ -28,7 +28,7 @@ import {
   ZF,
 } from "./case.ts"; // prettier-ignore
 
-export interface Difference {
+interface Difference {
   readonly what: string;
   readonly expected: string;
   readonly got: string;

@@ -33,7 +33,7 @@ import {
 
 const MAGIC = 0x46505543;
 const VERSION = 1;
-export const HEAD_SIZE = 24;
+const HEAD_SIZE = 24;
 
 const CHANGED_FAULT = 1;
 const CHANGED_RIP = 2;
@@ -51,7 +51,7 @@ export interface FixtureHead {
 }
 
 /** FNV-1a over everything that goes into the cases. */
-export function checksumOf(cases: readonly Case[]): number {
+function checksumOf(cases: readonly Case[]): number {
   let h = 0x811c9dc5;
   const add = (bytes: Uint8Array): void => {
     for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);

@@ -7,7 +7,7 @@ interface Deviation {
   covers(f: Failure): boolean;
 }
 
-export const KNOWN: readonly Deviation[] = [
+const KNOWN: readonly Deviation[] = [
   {
     why: "x87 store to memory that faults, with an unmasked exception due: the processor takes the exception and leaves memory alone",
     covers: (f) =>

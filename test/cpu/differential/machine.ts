@@ -33,10 +33,10 @@ export const CODE_SIZE = 2 * PAGE;
 export const DATA = 0x10010000n;
 export const STACK = 0x10020000n;
 export const STACK_SIZE = 2 * PAGE;
-export const HIGH = 0x7abc12340000n;
+const HIGH = 0x7abc12340000n;
 /** Add to an address in DATA to reach the same byte from far away. */
 export const TO_HIGH = HIGH - DATA;
-export const ARENA_PAGES = 8;
+const ARENA_PAGES = 8;
 
 export const MAPPINGS: readonly Mapping[] = [
   { va: CODE, page: 0, pages: 2, access: READ | EXECUTE },

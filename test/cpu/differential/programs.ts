@@ -10,8 +10,7 @@ import { S_FCW, S_GPR, S_MXCSR, S_RFLAGS, S_RIP, STATE_SIZE, viewOf } from "./ca
 import { EXECUTE, type Machine, type Mapping, PAGE, READ, WRITE } from "./machine.ts";
 import { fixturePath } from "./suite.ts";
 
-export const BASE = 0x20000000n;
-export const RESULT_SIZE = PAGE;
+const BASE = 0x20000000n;
 const STACK_TOP = 0x30000000n;
 const STACK_PAGES = 8;
 

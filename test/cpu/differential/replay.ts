@@ -75,7 +75,7 @@ const X_TAGS = FPU + 4;
 const X_REGS = FPU + 0x20;
 
 /** What the engine gave back where the recorder has no word for it. */
-export const VECTOR_ODD_EXIT = 0x100;
+const VECTOR_ODD_EXIT = 0x100;
 
 export interface Replayer {
   /** Runs one case. `writes` of the answer: bytes of memory that are not as expected. */

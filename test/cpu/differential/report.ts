@@ -43,7 +43,7 @@ export interface Tally {
   openDiffers: number;
 }
 
-export function disassemble(code: Uint8Array, rip: bigint): string {
+function disassemble(code: Uint8Array, rip: bigint): string {
   const decoder = new Decoder(64, code, DecoderOptions.None);
   decoder.ip = rip;
   const formatter = new Formatter(FormatterSyntax.Nasm);
@@ -95,7 +95,7 @@ function addressOf(offset: number): string {
   return m ? hex(m.va + BigInt(offset - m.page * PAGE)) : `+${hex(offset)}`;
 }
 
-export function describeCase(c: Case): string[] {
+function describeCase(c: Case): string[] {
   const view = viewOf(c.state);
   const rip = view.getBigUint64(S_RIP, true);
   const used = inputsOf(c.code);
@@ -123,7 +123,7 @@ export function describeCase(c: Case): string[] {
   return lines;
 }
 
-export function describeFailure(f: Failure): string {
+function describeFailure(f: Failure): string {
   const lines = describeCase(f.case).map((line) => `    ${line}`);
   lines.push(`      processor: ${describeOutcome(f.expected.vector, f.expected.error, f.expected.cr2)}`);
   for (const d of f.verdict.differences) lines.push(`      ${d.what}: expected ${d.expected}, got ${d.got}`);
@@ -145,7 +145,7 @@ function examples(failures: readonly Failure[], n: number): Failure[] {
   return chosen;
 }
 
-export function groupFailures(failures: readonly Failure[]): [string, Failure[]][] {
+function groupFailures(failures: readonly Failure[]): [string, Failure[]][] {
   const groups = new Map<string, Failure[]>();
   for (const f of failures) {
     const name = `${f.class}: ${f.case.row}`;

@@ -4,11 +4,14 @@
 //   fpuExec      does it
 //   fpuReset     power-up state into the vCPU block
 //
-// Rooms: state.ts (where things lie), soft.ts (exact arithmetic), x87.ts, x87-*.ts, mmx.ts, sse.ts, sse-float.ts,
-// packed.ts, masked.ts, fxsave.ts.
+//   state.ts     where things lie in the vCPU block            soft.ts      exact arithmetic by integers, one rounding
+//   operands.ts  what handlers share; the record's handler     wide.ts      128 bits, for the transcendental functions
+//   sse.ts, mmx.ts  which handler does what                    x87.ts       all of D8..DF; x87-stack (registers, exceptions),
+//   sse-move, -integer, -float, -convert, -control                          -arith, -convert, -env, -functions
+//   lanes.ts     one element of float arithmetic               packed.ts    integer operations, masked.ts, fxsave.ts
 //
-// Exact: everything but FSIN FCOS FSINCOS FPTAN FPATAN F2XM1 FYL2X FYL2XP1 (see x87-functions.ts) and RCPPS RSQRTPS
-// (see sse-float.ts).
+// Exact, flags and all: everything but FSIN FCOS FSINCOS FPTAN FPATAN F2XM1 FYL2X FYL2XP1 (within one unit in the last
+// place of a processor's: x87-functions.ts) and RCPPS RSQRTPS (12 bits: lanes.ts). test/cpu/fpu holds it to recordings.
 
 import { FP_KIND, FP_OPCODE, FP_PP } from "../record";
 import { mmxHandler } from "./mmx";

@@ -6,7 +6,7 @@
 
 import { addrR, addrW, doneW } from "../mmu";
 import { FP_REXW } from "../record";
-import { FCW, FDP, FIP, FOP, FSW, gp0, MX, MXCSR_MASK, REGS, sseReady, TAGS, XMM0, x87Ready } from "./state";
+import { FCW, FDP, FIP, FOP, FSW, gp0, MX, MXCSR_MASK, REGS, TAGS, XMM0, x87Ready } from "./state";
 
 const IMAGE: u32 = 512;
 /** What FXSAVE writes: the rest of the image belongs to software. */

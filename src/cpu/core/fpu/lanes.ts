@@ -10,7 +10,7 @@
 
 import { raise } from "../mmu";
 import {
-  addCore, begin, compareCore, divCore, flags, inexact, integer, mulCore, packIeee, setA32, setA64, setAInt, setB32, setB64, setResult,
+  addCore, begin, divCore, flags, inexact, integer, mulCore, packIeee, setA32, setA64, setAInt, setB32, setB64, setResult,
   setMode, signal, sqrtCore, toInteger, aExp, aSign, aSig, sign,
 } from "./soft";
 import { BEFORE, CHOP, DE, IE, MX, PE, ZE } from "./state";

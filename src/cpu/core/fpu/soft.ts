@@ -316,7 +316,7 @@ export function sqrtCore(): void {
  * The result's top `keep` bits (64 and fewer; none or negative: it lies below the last place) as an integer, rounded.
  * A carry out of 64 bits answers 0. Sets `inexact`, `roundedUp`.
  */
-export function roundAt(keep: i32): u64 {
+function roundAt(keep: i32): u64 {
   let k: u64;
   // `rest`: top bit is half a place, the others sticky
   let rest: u64;

@@ -71,7 +71,7 @@ function digit(h: u64, l: u64, dh: u64, dl: u64): u64 {
 }
 
 /** (nh:nl) / (dh:dl) as a fraction of 2^128; the dividend is below the divisor, whose top bit is set. */
-export function divW(nh: u64, nl: u64, dh: u64, dl: u64): void {
+function divW(nh: u64, nl: u64, dh: u64, dl: u64): void {
   const h = digit(nh, nl, dh, dl);
   wl = digit(restHigh, restLow, dh, dl);
   wh = h;

@@ -14,9 +14,9 @@ import {
 export const ADD: u32 = 0;
 export const MUL: u32 = 1;
 export const SUB: u32 = 4;
-export const SUBR: u32 = 5;
+const SUBR: u32 = 5;
 export const DIV: u32 = 6;
-export const DIVR: u32 = 7;
+const DIVR: u32 = 7;
 
 /** Significant bits by precision control (01 is reserved). */
 function precision(): i32 {

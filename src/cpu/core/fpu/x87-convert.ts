@@ -4,7 +4,7 @@ import {
   aExp, aSig, aSign, flags, forgetRounding, inexact, integer, packIeee, setA80, setResult, sign, signal, toInteger, unsignal,
 } from "./soft";
 import { FCW, IE, OE, PE, UE } from "./state";
-import { BIT63, classOf, INFINITE, QNAN, QUIET, setResult80, SNAN, UNSUPPORTED, ZERO } from "./x87-stack";
+import { BIT63, classOf, INFINITE, QNAN, QUIET, setResult80, UNSUPPORTED, ZERO } from "./x87-stack";
 
 /** The last number taken from a single or double was denormal (it no longer is). */
 export let wasDenormal: bool = false;

@@ -11,7 +11,7 @@ import {
 } from "./soft";
 import { DE, IE, NEAREST, PE, UE, UP, ZE } from "./state";
 import {
-  alternating, divNormal, divSmall, exponential, inverse, mulW, normaliseW, setWide, toFraction, we, wh, wl,
+  alternating, divNormal, exponential, inverse, mulW, normaliseW, setWide, toFraction, we, wh, wl,
 } from "./wide";
 import { chooseNan, finish80, passNan } from "./x87-arith";
 import { BIT63, classOf, DENORMAL, INFINITE, QNAN, resSe, resSig, setIndefinite, setResult80, ZERO } from "./x87-stack";

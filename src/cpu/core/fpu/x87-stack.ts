@@ -16,8 +16,8 @@ export const UNSUPPORTED: u32 = 6;
 export const BIT63: u64 = 0x8000000000000000;
 export const QUIET: u64 = 0x4000000000000000;
 /** The real indefinite: a quiet NaN. */
-export const INDEFINITE_SE: u32 = 0xffff;
-export const INDEFINITE_SIG: u64 = 0xc000000000000000;
+const INDEFINITE_SE: u32 = 0xffff;
+const INDEFINITE_SIG: u64 = 0xc000000000000000;
 
 /** Result of the operation under way. */
 export let resSe: u32 = 0, resSig: u64 = 0;

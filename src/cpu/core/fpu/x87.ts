@@ -1,15 +1,15 @@
 // The x87 instructions: opcodes D8..DF, and FWAIT. SDM vol. 1 ch. 8, vol. 2.
 //
-// Order within an instruction: #NM, pending #MF, memory, stack faults, exceptions seen before the operation (an unmasked
-// one leaves everything as it was), then result, pops, exceptions seen after it.
+// Order within an instruction: #NM, pending #MF, memory that is read, stack faults, exceptions seen before the operation (an
+// unmasked one leaves everything as it was), memory that is written, then result, pops, exceptions seen after it.
 
-import { CPU, GPR, RAX } from "../../layout";
+import { CPU, RAX } from "../../layout";
 import { condition, flagsSetZPC } from "../flags";
 import { addrR, addrW, doneW, effectiveAddress } from "../mmu";
 import { FP_MODRM, FP_OPCODE } from "../record";
 import { flags, signal } from "./soft";
 import {
-  BUSY, C0, C1, C2, C3, DE, FCW, fninit, FSW, IE, isMem, notePointers, OE, SF, UE, ud, waitReady, x87Ready,
+  BEFORE, BUSY, C0, C1, C2, C3, DE, FCW, fninit, FSW, IE, isMem, notePointers, OE, SF, UE, ud, waitReady, x87Ready,
 } from "./state";
 import {
   arithmetic80, compare80, extract80, fractionSe, fractionSig, NO_QUOTIENT, remainder80, round80, scale80, sqrt80,
@@ -21,7 +21,7 @@ import { frstor, fldenv, fnsave, fnstenv } from "./x87-env";
 import { constant80, functionOne, functionTwo, pushedSe, pushedSig, TAKES_TWO } from "./x87-functions";
 import {
   classOf, DENORMAL, INFINITE, isEmpty, isUnmasked, moveTop, NORMAL, pop, pushResult, QNAN, QUIET, renewSummary, resSe, resSig,
-  free, roomToPush, setCompared, setConditions, setIndefinite, setResult80, setSt, settle, settleC1, SNAN, st, start,
+  free, roomToPush, setCompared, setConditions, setResult80, setSt, settle, settleC1, SNAN, st, start,
   underflowStack, ZERO,
 } from "./x87-stack";
 
@@ -511,10 +511,27 @@ function noteLoaded(): void {
   }
 }
 
+/** Exceptions that, unmasked, keep a store from touching memory at all. */
+const NO_STORE: u32 = BEFORE | OE | UE;
+
+/** What the instruction answers when `target` is 0. */
+let outcome: i32 = 0;
+
+/** The result is known: settles its exceptions, answers where it goes. 0: a fault, or nothing is to be stored. */
+function target(va: u64, size: u32): usize {
+  outcome = 1;
+  if (isUnmasked(NO_STORE)) {
+    settle();
+    return 0;
+  }
+  const to = addrW(va, size);
+  if (to) settle();
+  else outcome = 0;
+  return to;
+}
+
 /** FST, FSTP m32, m64. */
 function storeIeee(va: u64, size: u32, pops: bool): i32 {
-  const to = addrW(va, size);
-  if (!to) return 0;
   start();
   let v: u64;
   if (isEmpty(0)) {
@@ -524,9 +541,8 @@ function storeIeee(va: u64, size: u32, pops: bool): i32 {
     const p = st(0);
     v = size == 4 ? toIeee(load<u16>(p, 8), load<u64>(p), 24, 127) : toIeee(load<u16>(p, 8), load<u64>(p), 53, 1023);
   }
-  if (!settle()) return 1;
-  // an unmasked overflow or underflow stores nothing
-  if (isUnmasked(OE | UE)) return 1;
+  const to = target(va, size);
+  if (!to) return outcome;
   if (size == 4) store<u32>(to, <u32>v);
   else store<u64>(to, v);
   doneW();
@@ -536,8 +552,6 @@ function storeIeee(va: u64, size: u32, pops: bool): i32 {
 
 /** FIST, FISTP. */
 function storeInteger(va: u64, size: u32, pops: bool): i32 {
-  const to = addrW(va, size);
-  if (!to) return 0;
   start();
   let v: u64;
   if (isEmpty(0)) {
@@ -547,7 +561,8 @@ function storeInteger(va: u64, size: u32, pops: bool): i32 {
     const p = st(0);
     v = toSigned(load<u16>(p, 8), load<u64>(p), size << 3);
   }
-  if (!settle()) return 1;
+  const to = target(va, size);
+  if (!to) return outcome;
   if (size == 2) store<u16>(to, <u16>v);
   else if (size == 4) store<u32>(to, <u32>v);
   else store<u64>(to, v);
@@ -558,8 +573,6 @@ function storeInteger(va: u64, size: u32, pops: bool): i32 {
 
 /** FSTP m80. */
 function storeExtended(va: u64): i32 {
-  const to = addrW(va, 10);
-  if (!to) return 0;
   start();
   if (isEmpty(0)) {
     underflowStack();
@@ -567,7 +580,8 @@ function storeExtended(va: u64): i32 {
     const p = st(0);
     setResult80(load<u16>(p, 8), load<u64>(p));
   }
-  if (!settle()) return 1;
+  const to = target(va, 10);
+  if (!to) return outcome;
   store<u64>(to, resSig);
   store<u16>(to, resSe, 8);
   doneW();
@@ -577,8 +591,6 @@ function storeExtended(va: u64): i32 {
 
 /** FBSTP. */
 function storeBcd(va: u64): i32 {
-  const to = addrW(va, 10);
-  if (!to) return 0;
   start();
   const p = st(0);
   let low: u64 = 0xc000000000000000;
@@ -590,7 +602,8 @@ function storeBcd(va: u64): i32 {
     low = bcdLow;
     high = bcdHigh;
   }
-  if (!settle()) return 1;
+  const to = target(va, 10);
+  if (!to) return outcome;
   store<u64>(to, low);
   store<u16>(to, high, 8);
   doneW();

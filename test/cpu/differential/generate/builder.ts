@@ -519,11 +519,6 @@ function shuffle(rng: Random, list: number[]): void {
   }
 }
 
-/** Whether an address lies wholly on the stack's pages. */
-export function onStack(va: bigint, size: number): boolean {
-  return va >= STACK && va + BigInt(size) <= STACK + BigInt(STACK_SIZE);
-}
-
 export function buildCase(row: Row, seed: number, number: number): Case {
   return new Builder(row, createRandom(seed, row.name, number)).build();
 }

@@ -100,14 +100,6 @@ function edgyStack(b: Builder): void {
   b.fix(RSP, at + BigInt(rng.pick([0, 0, 0, 1, 2, 4, 7, -1, -2, -4, -7, 8, -8])));
 }
 
-/** A place in the code pages, away from the instruction: an int3 is there. Sometimes no code at all. */
-export function codeTarget(b: Builder, rip = 0n, length = 16): bigint {
-  for (;;) {
-    const at = CODE + BigInt(b.rng.below(CODE_SIZE));
-    if (at < rip - 16n || at >= rip + BigInt(length)) return at;
-  }
-}
-
 /** For addresses that come from registers or memory: the code may lie anywhere, so stay out of its way altogether. */
 function wildTarget(b: Builder): bigint {
   const kind = b.rng.below(20);

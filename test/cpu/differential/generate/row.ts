@@ -3,7 +3,7 @@ import type { Exactness } from "../case.ts";
 import type { Builder } from "./builder.ts";
 
 /** How 66 and REX.W set the operand size. */
-export type Sizing =
+type Sizing =
   /** Bytes. */
   | "b"
   /** 16, 32 or 64 bits. */
