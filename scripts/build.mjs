@@ -38,7 +38,8 @@ function step(name, args) {
 }
 
 async function typescript() {
-  if (!isStale("dist/.built", ["src", "tsconfig.json", "scripts/build.mjs", "scripts/bundle-cli.mjs"])) return;
+  if (!isStale("dist/.built", ["src", "tsconfig.json", "scripts/build.mjs", "scripts/bundle-cli.mjs"]))
+    return;
   const began = new Date();
   await step("TypeScript", ["node_modules/typescript/bin/tsc", "-p", "."]);
   await step("hello", ["dist/guests/hello/build.js"]);

@@ -111,7 +111,8 @@ export type { CoreEngine };
 
 /** A machine memory and an engine over it. Throws where the address space is too small. */
 export function createEngine(options: EngineOptions): CoreEngine {
-  const module = options.core instanceof WebAssembly.Module ? options.core : new WebAssembly.Module(options.core);
+  const module =
+    options.core instanceof WebAssembly.Module ? options.core : new WebAssembly.Module(options.core);
   const memory = allocateMemory(options.memoryPages);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const core = exports as unknown as CoreExports;

@@ -134,16 +134,6 @@ export interface Methods {
 }
 export type Method = keyof Methods;
 
-export interface Hello {
-  readonly hello: string;
-}
-
-export interface Request<M extends Method = Method> {
-  readonly id: number;
-  readonly method: M;
-  readonly params: Methods[M]["params"];
-}
-
 export type Reply =
   | { readonly id: number; readonly ok: unknown }
   /** The user's error: xl's words and status, and our line. */

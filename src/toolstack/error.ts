@@ -3,25 +3,6 @@
  * Thrown in toolstack/, caught once in cli/.
  */
 
-/** libxl's ERROR_* (libxl_types.idl), negative. */
-export const LIBXL_ERROR = {
-  NONSPECIFIC: -1,
-  VERSION: -2,
-  FAIL: -3,
-  NI: -4,
-  NOMEM: -5,
-  INVAL: -6,
-  BADFAIL: -7,
-  GUEST_TIMEDOUT: -8,
-  TIMEDOUT: -9,
-  NOPARAVIRT: -10,
-  NOT_READY: -11,
-  DOMAIN_NOTFOUND: -21,
-  ABORTED: -22,
-  NOTFOUND: -23,
-  DOMAIN_DESTROYED: -24,
-} as const;
-
 export class XlError extends Error {
   override readonly name = "XlError";
   /** xl's exit status. */

@@ -31,9 +31,6 @@ export function parentOf(path: string): string {
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-export const childOf = (path: string, name: string): string =>
-  path === "/" ? `/${name}` : `${path}/${name}`;
-
 /** How many levels `path` lies below `above`; 0: the same; undefined: not in it. */
 export function depthBelow(path: string, above: string): number | undefined {
   if (path === above) return 0;

@@ -22,7 +22,11 @@ import { Nanos } from "../../src/lib/brand.ts";
 import { SOCKET_NAME } from "../../src/protocol/state-directory.ts";
 import { XlError } from "../../src/toolstack/error.ts";
 
-export function fakeDomain(domid: number, name: string | undefined, more: Partial<DomainRow> = {}): DomainRow {
+export function fakeDomain(
+  domid: number,
+  name: string | undefined,
+  more: Partial<DomainRow> = {},
+): DomainRow {
   return {
     domid: Domid(domid),
     name,
@@ -141,7 +145,8 @@ export class FakeMachine implements HostApi {
     changeset: "",
     virtStart: 0xffff800000000000n,
     pagesize: 4096,
-    commandline: "dom0_mem=1024M,max:1024M console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all spec-ctrl=no ucode=no ",
+    commandline:
+      "dom0_mem=1024M,max:1024M console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all spec-ctrl=no ucode=no ",
     buildId: "151b373fd64b321593bf987fd923cd10dabadac4",
     scheduler: "credit2",
   });

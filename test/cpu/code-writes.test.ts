@@ -1,6 +1,13 @@
 /** Self-modifying code, and stores that share a page with code. */
 import { expect, test } from "vitest";
-import { EXIT_BUDGET, EXIT_PRIVILEGED, RIP, SLOT_CODE, SLOT_FLAGS, SLOT_HAS_CODE } from "../../src/cpu/layout.ts";
+import {
+  EXIT_BUDGET,
+  EXIT_PRIVILEGED,
+  RIP,
+  SLOT_CODE,
+  SLOT_FLAGS,
+  SLOT_HAS_CODE,
+} from "../../src/cpu/layout.ts";
 import { CODE, CODE_MFN, DATA, P, Rig, U, W } from "./rig.ts";
 
 /** The code frames are also seen, writable, at DATA. */
@@ -83,7 +90,8 @@ test("the owner's writes count when it says so, and releasing a frame drops its 
 test("a page that was written through the TLB before it got code is watched from then on", () => {
   const rig = writableCode();
   // fill CODE + 0x400 with mov eax, imm; hlt and call it, twice, with different immediates
-  rig.load(`
+  rig.load(
+    `
     c6 03 b8                 ; mov byte [rbx], 0xb8
     88 4b 01                 ; mov [rbx+1], cl
     c6 43 02 00 c6 43 03 00 c6 43 04 00
@@ -92,7 +100,9 @@ test("a page that was written through the TLB before it got code is watched from
     01 c6                    ; add esi, eax
     ff c9 75 e2              ; dec ecx; jnz start
     f4
-  `, 0x1000);
+  `,
+    0x1000,
+  );
   rig.setReg("rbx", DATA + 0x400);
   rig.setReg("rdx", CODE + 0x400);
   rig.setReg("rcx", 5);

@@ -38,7 +38,13 @@ test("200,000 random byte strings run without trapping the host", () => {
     for (let r = 0; r < 16; r++) {
       const kind = random() % 8;
       const value =
-        kind < 4 ? DATA + (random() & 0x3fff) : kind === 4 ? DATA + 0x10_0000 + (random() & 0x1fff) : kind === 5 ? random() : (random() * 2 ** 32 + random());
+        kind < 4
+          ? DATA + (random() & 0x3fff)
+          : kind === 4
+            ? DATA + 0x10_0000 + (random() & 0x1fff)
+            : kind === 5
+              ? random()
+              : random() * 2 ** 32 + random();
       rig.set64(8 * r, BigInt.asUintN(64, BigInt(value)));
     }
     if (random() % 4) rig.setReg("rsp", STACK - 8 * (random() % 64));
@@ -46,7 +52,8 @@ test("200,000 random byte strings run without trapping the host", () => {
     if (n % 5000 === 0) rig.engine.protect(DATA_MFN, n % 10_000 === 0);
     if (n % 1000 === 0) rig.engine.flushAllTlbs();
     let code = rig.run(1 + (random() % 20));
-    for (let parts = 0; code === EXIT_STORE && parts < 100; parts++) code = rig.engine.finishStore(random() % 2 ? STORE_COMMIT : STORE_DROP);
+    for (let parts = 0; code === EXIT_STORE && parts < 100; parts++)
+      code = rig.engine.finishStore(random() % 2 ? STORE_COMMIT : STORE_DROP);
     if (code === 2 && random() % 2 && rig.engine.probeStore()) code = rig.engine.finishStore(STORE_COMMIT);
     exits.add(code);
     expect(rig.get32(X_LENGTH)).toBeLessThanOrEqual(15);

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, EFER, EXIT_BUDGET, EXIT_FAULT, EXIT_NO_MEMORY, EXIT_PRIVILEGED, RIP } from "../../src/cpu/layout.ts";
+import {
+  ACCESS_EXEC,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  EFER,
+  EXIT_BUDGET,
+  EXIT_FAULT,
+  EXIT_NO_MEMORY,
+  EXIT_PRIVILEGED,
+  RIP,
+} from "../../src/cpu/layout.ts";
 import { A, CODE, CODE_MFN, D, DATA, DATA_MFN, NX, P, Rig, STACK, U, W } from "./rig.ts";
 
 const PF = 14;
@@ -40,16 +50,28 @@ describe("a walk", () => {
     ["write, read-only leaf", WRITE, DATA, (r) => r.map(DATA, DATA_MFN, P | U), 7],
     ["write, read-only L2", WRITE, DATA, (r) => r.setEntry(DATA, r.getEntry(DATA, 2) & ~BigInt(W), 2), 7],
     ["read, supervisor leaf", READ, DATA, (r) => r.map(DATA, DATA_MFN, P | W), 5],
-    ["write, supervisor L2", WRITE, 0x1000_0000, (r) => {
-      r.map(0x1000_0000, DATA_MFN, P | W | U);
-      r.setEntry(0x1000_0000, r.getEntry(0x1000_0000, 2) & ~BigInt(U), 2);
-    }, 7],
+    [
+      "write, supervisor L2",
+      WRITE,
+      0x1000_0000,
+      (r) => {
+        r.map(0x1000_0000, DATA_MFN, P | W | U);
+        r.setEntry(0x1000_0000, r.getEntry(0x1000_0000, 2) & ~BigInt(U), 2);
+      },
+      7,
+    ],
     ["read, reserved bit", READ, DATA, (r) => r.map(DATA, DATA_MFN, (1n << 51n) | BigInt(P | W | U)), 13],
     ["read, beyond the last frame", READ, DATA, (r) => r.map(DATA, 0x80_0000, P | W | U), 13],
-    ["read, NX is reserved without EFER.NXE", READ, DATA, (r) => {
-      r.map(DATA, DATA_MFN, NX | BigInt(P | W | U));
-      r.set64(EFER, 0x501n);
-    }, 13],
+    [
+      "read, NX is reserved without EFER.NXE",
+      READ,
+      DATA,
+      (r) => {
+        r.map(DATA, DATA_MFN, NX | BigInt(P | W | U));
+        r.set64(EFER, 0x501n);
+      },
+      13,
+    ],
   ];
   test.each(rows)("%s: the error code", (_name, code, va, prepare, error) => {
     const rig = at(va, code);
@@ -102,7 +124,9 @@ describe("a walk", () => {
 describe("translate", () => {
   test("answers the byte and its frame, or the fault", () => {
     const rig = new Rig();
-    expect(rig.engine.translate(DATA + 0x1123, 0, ACCESS_WRITE)).toBe(rig.mem.readAddress(DATA_MFN + 1) + 0x123);
+    expect(rig.engine.translate(DATA + 0x1123, 0, ACCESS_WRITE)).toBe(
+      rig.mem.readAddress(DATA_MFN + 1) + 0x123,
+    );
     expect(rig.engine.translatedFrame()).toBe(DATA_MFN + 1);
     expect(rig.engine.translate(CODE, 0, ACCESS_WRITE)).toBe(0);
     expect(rig.fault).toEqual({ vector: PF, error: 7, va: CODE });

@@ -5,7 +5,20 @@
  */
 import { createEngine } from "../../src/cpu/engine.ts";
 import {
-  CPL, CPU, CR0, CR3, EFER, GPR, ICOUNT, RFLAGS, RIP, RSP, X_ERROR, X_PRIV, X_VA, X_VECTOR,
+  CPL,
+  CPU,
+  CR0,
+  CR3,
+  EFER,
+  GPR,
+  ICOUNT,
+  RFLAGS,
+  RIP,
+  RSP,
+  X_ERROR,
+  X_PRIV,
+  X_VA,
+  X_VECTOR,
 } from "../../src/cpu/layout.ts";
 import { coreModule } from "../../src/host/core-wasm.ts";
 
@@ -26,11 +39,34 @@ const L4_MFN = 1;
 /** 256 MiB: 128 MiB of it frames. */
 const MEMORY_PAGES = 6144;
 
-const NAMES = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"] as const;
+const NAMES = [
+  "rax",
+  "rcx",
+  "rdx",
+  "rbx",
+  "rsp",
+  "rbp",
+  "rsi",
+  "rdi",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15",
+] as const;
 export type Register = (typeof NAMES)[number];
 
 export function bytes(hex: string): Uint8Array {
-  return Uint8Array.from(hex.replace(/;[^\n]*/g, "").replace(/\s/g, "").match(/../g) ?? [], (b) => Number.parseInt(b, 16));
+  return Uint8Array.from(
+    hex
+      .replace(/;[^\n]*/g, "")
+      .replace(/\s/g, "")
+      .match(/../g) ?? [],
+    (b) => Number.parseInt(b, 16),
+  );
 }
 
 export class Rig {
@@ -136,10 +172,17 @@ export class Rig {
     return this.mem.u8.slice(at, at + length);
   }
   data64(offset: number): bigint {
-    return this.mem.view.getBigUint64(this.mem.readAddress(DATA_MFN + (offset >>> 12)) + (offset & 0xfff), true);
+    return this.mem.view.getBigUint64(
+      this.mem.readAddress(DATA_MFN + (offset >>> 12)) + (offset & 0xfff),
+      true,
+    );
   }
   setData64(offset: number, value: bigint): void {
-    this.mem.view.setBigUint64(this.mem.writeAddress(DATA_MFN + (offset >>> 12)) + (offset & 0xfff), value, true);
+    this.mem.view.setBigUint64(
+      this.mem.writeAddress(DATA_MFN + (offset >>> 12)) + (offset & 0xfff),
+      value,
+      true,
+    );
   }
 
   /** Puts code at CODE + offset, RIP there. */

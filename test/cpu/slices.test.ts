@@ -1,6 +1,14 @@
 /** However a run is sliced, it is the same run. Budgets end where they should, TF stops after each instruction. */
 import { expect, test } from "vitest";
-import { EXIT_BUDGET, EXIT_FAULT, EXIT_PRIVILEGED, EXIT_SYSCALL, GPR, RFLAGS, RIP } from "../../src/cpu/layout.ts";
+import {
+  EXIT_BUDGET,
+  EXIT_FAULT,
+  EXIT_PRIVILEGED,
+  EXIT_SYSCALL,
+  GPR,
+  RFLAGS,
+  RIP,
+} from "../../src/cpu/layout.ts";
 import { CODE, CODE_MFN, DATA, P, Rig, U, W } from "./rig.ts";
 
 /** A bit of everything: calls, string instructions, rdtsc, faults that are skipped, code that changes itself, system calls. */

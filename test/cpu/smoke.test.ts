@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { EXIT_BUDGET, EXIT_FAULT, EXIT_PRIVILEGED, EXIT_SYSCALL, PRIV_CPUID, PRIV_HLT } from "../../src/cpu/layout.ts";
+import {
+  EXIT_BUDGET,
+  EXIT_FAULT,
+  EXIT_PRIVILEGED,
+  EXIT_SYSCALL,
+  PRIV_CPUID,
+  PRIV_HLT,
+} from "../../src/cpu/layout.ts";
 import { CODE, DATA, Rig } from "./rig.ts";
 
 test("a loop adds up and a syscall stops it", () => {

@@ -1,11 +1,25 @@
 import { describe, expect, test } from "vitest";
 import {
-  EXIT_BUDGET, EXIT_FAULT, EXIT_PRIVILEGED, EXIT_STORE, STORE_COMMIT, STORE_DROP, X_FRAME, X_OFFSET, X_SIZE, X_VALUE,
+  EXIT_BUDGET,
+  EXIT_FAULT,
+  EXIT_PRIVILEGED,
+  EXIT_STORE,
+  STORE_COMMIT,
+  STORE_DROP,
+  X_FRAME,
+  X_OFFSET,
+  X_SIZE,
+  X_VALUE,
 } from "../../src/cpu/layout.ts";
 import { CODE, CODE_MFN, DATA, DATA_MFN, P, Rig, U, W } from "./rig.ts";
 
 function shown(rig: Rig) {
-  return { frame: rig.get32(X_FRAME), offset: rig.get32(X_OFFSET), size: rig.get32(X_SIZE), value: rig.get64(X_VALUE) };
+  return {
+    frame: rig.get32(X_FRAME),
+    offset: rig.get32(X_OFFSET),
+    size: rig.get32(X_SIZE),
+    value: rig.get64(X_VALUE),
+  };
 }
 
 /** name, code, RAX, old content, value stored, expected RAX, flags of interest (CF ZF) */
@@ -37,22 +51,25 @@ function prepare(code: string, rax: bigint, old: bigint): Rig {
 }
 
 describe("a store to a protected frame", () => {
-  test.each(stores)("%s: is shown before it commits, and commits", (_n, code, rax, old, value, size, after) => {
-    const rig = prepare(code, rax, old);
-    rig.engine.protect(DATA_MFN, true);
-    expect(rig.run()).toBe(EXIT_STORE);
-    expect(shown(rig)).toEqual({ frame: DATA_MFN, offset: 0x18, size, value });
-    expect(rig.data64(0x18)).toBe(old);
-    expect(rig.reg("rax")).toBe(rax);
-    expect(rig.rip).toBe(CODE);
-    expect(rig.icount).toBe(0);
-    expect(rig.engine.finishStore(STORE_COMMIT)).toBe(EXIT_BUDGET);
-    expect(rig.data64(0x18) & ((1n << BigInt(size * 8)) - 1n)).toBe(value);
-    expect(rig.reg("rax")).toBe(after);
-    expect(rig.icount).toBe(1);
-    expect(rig.run()).toBe(EXIT_PRIVILEGED);
-    expect(rig.icount).toBe(1);
-  });
+  test.each(stores)(
+    "%s: is shown before it commits, and commits",
+    (_n, code, rax, old, value, size, after) => {
+      const rig = prepare(code, rax, old);
+      rig.engine.protect(DATA_MFN, true);
+      expect(rig.run()).toBe(EXIT_STORE);
+      expect(shown(rig)).toEqual({ frame: DATA_MFN, offset: 0x18, size, value });
+      expect(rig.data64(0x18)).toBe(old);
+      expect(rig.reg("rax")).toBe(rax);
+      expect(rig.rip).toBe(CODE);
+      expect(rig.icount).toBe(0);
+      expect(rig.engine.finishStore(STORE_COMMIT)).toBe(EXIT_BUDGET);
+      expect(rig.data64(0x18) & ((1n << BigInt(size * 8)) - 1n)).toBe(value);
+      expect(rig.reg("rax")).toBe(after);
+      expect(rig.icount).toBe(1);
+      expect(rig.run()).toBe(EXIT_PRIVILEGED);
+      expect(rig.icount).toBe(1);
+    },
+  );
 
   test.each(stores)("%s: may be dropped or changed", (_n, code, rax, old, _value, size, after) => {
     const rig = prepare(code, rax, old);
@@ -69,25 +86,28 @@ describe("a store to a protected frame", () => {
     expect(again.data64(0x18) & ((1n << BigInt(size * 8)) - 1n)).toBe(size === 1 ? 0x34n : 0x1234n);
   });
 
-  test.each(stores)("%s: probeStore learns it from a read-only page", (_n, code, rax, old, value, size, after) => {
-    const rig = prepare(code, rax, old);
-    rig.map(DATA, DATA_MFN, P | U);
-    expect(rig.run()).toBe(EXIT_FAULT);
-    expect(rig.fault).toEqual({ vector: 14, error: 7, va: DATA + 0x18 });
-    expect(rig.engine.probeStore()).toBe(1);
-    expect(shown(rig)).toEqual({ frame: DATA_MFN, offset: 0x18, size, value });
-    expect(rig.data64(0x18)).toBe(old);
-    expect(rig.reg("rax")).toBe(rax);
-    expect(rig.rip).toBe(CODE);
-    expect(rig.engine.finishStore(STORE_COMMIT)).toBe(EXIT_BUDGET);
-    expect(rig.data64(0x18) & ((1n << BigInt(size * 8)) - 1n)).toBe(value);
-    expect(rig.reg("rax")).toBe(after);
-    expect(rig.getEntry(DATA) & 0x40n).toBe(0n);
-    // the page is as read-only as before
-    rig.load(code);
-    rig.setReg("rdi", DATA + 0x18);
-    expect(rig.run()).toBe(EXIT_FAULT);
-  });
+  test.each(stores)(
+    "%s: probeStore learns it from a read-only page",
+    (_n, code, rax, old, value, size, after) => {
+      const rig = prepare(code, rax, old);
+      rig.map(DATA, DATA_MFN, P | U);
+      expect(rig.run()).toBe(EXIT_FAULT);
+      expect(rig.fault).toEqual({ vector: 14, error: 7, va: DATA + 0x18 });
+      expect(rig.engine.probeStore()).toBe(1);
+      expect(shown(rig)).toEqual({ frame: DATA_MFN, offset: 0x18, size, value });
+      expect(rig.data64(0x18)).toBe(old);
+      expect(rig.reg("rax")).toBe(rax);
+      expect(rig.rip).toBe(CODE);
+      expect(rig.engine.finishStore(STORE_COMMIT)).toBe(EXIT_BUDGET);
+      expect(rig.data64(0x18) & ((1n << BigInt(size * 8)) - 1n)).toBe(value);
+      expect(rig.reg("rax")).toBe(after);
+      expect(rig.getEntry(DATA) & 0x40n).toBe(0n);
+      // the page is as read-only as before
+      rig.load(code);
+      rig.setReg("rdi", DATA + 0x18);
+      expect(rig.run()).toBe(EXIT_FAULT);
+    },
+  );
 
   test("other frames, reads and code beside it are not disturbed", () => {
     const rig = prepare("48 8b 03 48 89 83 00 10 00 00", 0n, 7n);

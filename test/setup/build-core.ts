@@ -15,7 +15,10 @@ function newest(dir: string): number {
 }
 
 export default function setup(): void {
-  const sources = Math.max(newest(join(root, "src/cpu/core")), statSync(join(root, "src/cpu/layout.ts")).mtimeMs);
+  const sources = Math.max(
+    newest(join(root, "src/cpu/core")),
+    statSync(join(root, "src/cpu/layout.ts")).mtimeMs,
+  );
   const built = statSync(join(root, "build/core.wasm"), { throwIfNoEntry: false });
   if (built && built.mtimeMs > sources) return;
   const { status } = spawnSync(process.execPath, ["scripts/build-core.mjs"], { cwd: root, stdio: "inherit" });

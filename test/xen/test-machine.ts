@@ -1,7 +1,7 @@
 /**
  * A machine with only what memory/ and gnttab/ look at, and PV guests with page tables of their own, on the fake engine.
  */
-import { MMUEXT_PIN_L4_TABLE, PTE_A, PTE_P, PTE_RW, PTE_US } from "../../src/abi/mmu.ts";
+import { PTE_A, PTE_P, PTE_RW, PTE_US } from "../../src/abi/mmu.ts";
 import { type Domid, Gfn, type Mfn } from "../../src/abi/types.ts";
 import type { Engine } from "../../src/cpu/types.ts";
 import type { Domain, Vcpu } from "../../src/xen/domain/domain.ts";
@@ -237,4 +237,3 @@ export function destroy(test: TestMachine<Engine>, domain: Domain, budget = 100_
 export const KERNEL_RW = BigInt(PTE_P | PTE_RW | PTE_A);
 export const KERNEL_RO = BigInt(PTE_P | PTE_A);
 export const USER_RW = BigInt(PTE_P | PTE_RW | PTE_US | PTE_A);
-export const PIN_L4 = MMUEXT_PIN_L4_TABLE;

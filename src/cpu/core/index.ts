@@ -1,5 +1,6 @@
 // The engine's entry: what src/cpu/engine.ts calls. 64-bit values pass through memory or as two halves.
 
+import { fpuReset } from "./fpu/fpu";
 import {
   CPU, CPU_SIZE, EXIT_BUDGET, EXIT_FAULT, EXIT_STORE, FPU, ICOUNT, MXCSR, PV_USER, RFLAGS, RIP, SLOT_HAS_CODE, SLOT_PROTECTED,
   DR0, VCPU_INDEX, X_ERROR, X_VECTOR,
@@ -41,7 +42,7 @@ export function createVcpu(): i32 {
     memory.fill(at, 0, CPU_SIZE);
     store<u32>(at + VCPU_INDEX, v);
     store<u64>(at + RFLAGS, 2);
-    store<u32>(at + MXCSR, 0x1f80);
+    fpuReset(at);
     flushVcpu(v);
     return v;
   }

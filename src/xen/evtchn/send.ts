@@ -7,7 +7,7 @@ import { done, refuse } from "../../abi/errno.ts";
 import { NR_VIRQS, SHARED_INFO_EVTCHN_MASK, SHARED_INFO_EVTCHN_PENDING } from "../../abi/xen.ts";
 import type { Domain, Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
-import { kickVcpu, wakePoller } from "../sched/wake.ts";
+import { kickVcpu, unblockVcpu } from "../sched/wake.ts";
 import { isValidPort } from "./channel.ts";
 import { notifyProgram } from "./upcalls.ts";
 
@@ -138,6 +138,6 @@ export function clearPending(machine: Machine, domain: Domain, port: number): vo
 function wakePollers(machine: Machine, domain: Domain, port: number): void {
   for (const vcpu of domain.vcpus) {
     if (vcpu.pollPort === 0) continue;
-    if (vcpu.pollPort < 0 || vcpu.pollPort === port) wakePoller(machine, vcpu);
+    if (vcpu.pollPort < 0 || vcpu.pollPort === port) unblockVcpu(machine, vcpu);
   }
 }

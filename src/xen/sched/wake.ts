@@ -86,8 +86,6 @@ export function unblockVcpu(machine: Machine, vcpu: Vcpu): void {
   wakeVcpu(machine, vcpu);
 }
 
-export const wakePoller = unblockVcpu;
-
 /** `vcpu_kick`: it has something to look at. */
 export function kickVcpu(machine: Machine, vcpu: Vcpu): void {
   unblockVcpu(machine, vcpu);

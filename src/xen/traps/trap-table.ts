@@ -1,6 +1,5 @@
 /** Where a guest wants its exceptions and callbacks: the virtual IDT and the callback addresses, as halves. */
 import { CALLBACKF_mask_events } from "../../abi/callback.ts";
-import { isCanonicalHigh } from "./registers.ts";
 
 const TI_DPL = 3;
 const TI_MASKS_EVENTS = 4;
@@ -64,5 +63,3 @@ export class Callbacks {
     return (BigInt(this.high[type] as number) << 32n) | BigInt(this.low[type] as number);
   }
 }
-
-export const isCanonicalHalves = (_low: number, high: number): boolean => isCanonicalHigh(high);

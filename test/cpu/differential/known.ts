@@ -1,5 +1,4 @@
 /** Where the engine is known not to do as the processor does. Whoever mends one of these strikes it out here. */
-import { VECTOR_PF } from "./case.ts";
 import type { Failure } from "./report.ts";
 
 interface Deviation {
@@ -8,11 +7,6 @@ interface Deviation {
 }
 
 const KNOWN: readonly Deviation[] = [
-  {
-    why: "x87 store to memory that faults, with an unmasked exception due: the processor takes the exception and leaves memory alone",
-    covers: (f) =>
-      /^f(bstp|i?stp?) m?/.test(f.case.row) && f.expected.vector !== VECTOR_PF && gotPageFault(f),
-  },
   {
     why: "D9 /3 with a register (undocumented): the processor does not check for an empty source",
     covers: (f) => f.case.row === "fstp1 (d9 /3)",
@@ -27,9 +21,5 @@ const KNOWN: readonly Deviation[] = [
     covers: (f) => /^bt[src]? Ev,Gv/.test(f.case.row) && f.case.code.includes(0x67),
   },
 ];
-
-function gotPageFault(f: Failure): boolean {
-  return f.verdict.differences.some((d) => d.what === "outcome" && d.got.startsWith("#PF"));
-}
 
 export const isKnown = (f: Failure): boolean => KNOWN.some((deviation) => deviation.covers(f));

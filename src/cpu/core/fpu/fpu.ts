@@ -2,7 +2,7 @@
 //
 //   fpuDecodes   is this an instruction of x86-64's first version (FXSR, SSE2, nothing later)?
 //   fpuExec      does it
-//   fpuReset     power-up state into the vCPU block
+//   fpuReset     power-up state into a vCPU block
 //
 //   state.ts     where things lie in the vCPU block            soft.ts      exact arithmetic by integers, one rounding
 //   operands.ts  what handlers share; the record's handler     wide.ts      128 bits, for the transcendental functions

@@ -151,12 +151,10 @@ export function notePointers(rec: usize, memory: bool): void {
   }
 }
 
-/** Power-up state of x87 and SSE. */
-export function fpuReset(): void {
-  memory.fill(FCW, 0, 0xa0);
-  fninit();
-  store<u32>(MX, 0x1f80);
-  memory.fill(XMM0, 0, 0x100);
+/** Power-up state of x87 and SSE, in a vCPU block at this address (zeroed before). */
+export function fpuReset(block: usize): void {
+  store<u16>(block + FPU, 0x37f);
+  store<u32>(block + MXCSR, 0x1f80);
 }
 
 /** FNINIT: registers keep their content. */

@@ -26,7 +26,7 @@ import {
   TF,
   viewOf,
 } from "../case.ts"; // prettier-ignore
-import { arenaOffset, CODE, CODE_SIZE, STACK, STACK_SIZE } from "../machine.ts";
+import { arenaOffset, CODE, CODE_SIZE, STACK } from "../machine.ts";
 import { createRandom, type Random } from "../prng.ts";
 import { chooseSegment, encodeMemory, type MemoryOperand } from "./address.ts";
 import type { Row } from "./row.ts";
