@@ -1,7 +1,15 @@
 /**
  * Who may import whom (docs/architecture.md draws it). Reads every module with dependency-cruiser, type-only imports too.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { cruise, type ICruiseResult } from "dependency-cruiser";
 import { afterAll, describe, expect, it } from "vitest";
@@ -123,11 +131,10 @@ describe("layers", () => {
   });
 
   it("the model reads no clock, chance or promise", async () => {
-    const { readFileSync, readdirSync } = await import("node:fs");
     const forbidden =
       /\b(Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.|new Promise|async )/;
     const offenders: string[] = [];
-    for (const home of MODEL) {
+    for (const home of MODEL.filter((name) => existsSync(join("src", name)))) {
       for (const entry of readdirSync(join("src", home), { recursive: true, withFileTypes: true })) {
         const path = join(entry.parentPath, entry.name);
         if (

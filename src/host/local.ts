@@ -5,7 +5,7 @@
 import { Domid } from "../abi/types.ts";
 import type { OpenLocalHost } from "../cli/xlab/local-host.ts";
 import { parseDomainConfig } from "../toolstack/config/parse.ts";
-import { newUuid } from "./daemon/serve.ts";
+import { newUuid, reportEnd } from "./daemon/serve.ts";
 import { readGuestFiles } from "./guest-files.ts";
 import { Host } from "./host.ts";
 
@@ -20,7 +20,7 @@ export const openLocalHost: OpenLocalHost = async ({ clock, seed }) => {
     },
     attachConsole: (domid, listener, interactive) => host.attachConsole(Domid(domid), listener, interactive),
     unpause: (domid) => host.unpause(Domid(domid)),
-    waitForEnd: (domid) => host.waitForEnd(Domid(domid)),
+    waitForEnd: (domid) => reportEnd(host, Domid(domid)),
     dmesg: () => host.dmesg(false),
     stop: () => host.stop(),
     failure: new Promise((_, reject) => host.onFailure(reject)),

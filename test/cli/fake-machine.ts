@@ -73,6 +73,8 @@ export class FakeMachine implements HostApi {
   /** Thrown by the next `create`. */
   createFails: XlError | undefined;
   log: readonly string[] = [];
+  /** What is known of why a domain died. */
+  readonly words = new Map<number, string>();
 
   async create(request: CreateRequest): Promise<Domid> {
     for (const line of this.log) request.log?.(line);
@@ -174,6 +176,8 @@ export class FakeMachine implements HostApi {
     for (const resolve of this.#waiting.get(domid) ?? []) resolve(end);
     this.#waiting.delete(domid);
   }
+
+  lastWords = (domid: Domid): string | undefined => this.words.get(domid);
 
   status = (): HostStatus => ({
     clock: "real",

@@ -2,8 +2,9 @@
  * The requests of protocol/messages.ts, one row each: the untrusted value is checked here and nowhere else.
  */
 import { randomBytes } from "node:crypto";
+import { SHUTDOWN } from "../../abi/hypercall.ts";
 import type { Domid } from "../../abi/types.ts";
-import { type Method, type Methods, MONITOR_WISHES } from "../../protocol/messages.ts";
+import { type Method, type Methods, MONITOR_WISHES, type ReportedEnd } from "../../protocol/messages.ts";
 import { parseDomainConfig } from "../../toolstack/config/parse.ts";
 import { readGuestFiles } from "../guest-files.ts";
 import type { DomainRow, HostApi } from "../types.ts";
@@ -134,12 +135,20 @@ const ROWS: Rows = {
     const attached = attach(p.domid(), p.boolean("interactive"));
     return attached === undefined ? { result: false } : { result: true, after: attached.after };
   },
-  waitForEnd: async ({ host }, p) => ({ result: await host.waitForEnd(p.domid()) }),
+  waitForEnd: async ({ host }, p) => ({ result: await reportEnd(host, p.domid()) }),
   status: ({ host, directory }) => ({
     result: { pid: process.pid, stateDirectory: directory, ...host.status() },
   }),
   stop: () => ({ result: null, stop: true }),
 };
+
+/** How the domain ended, with its last words where a shutdown left some. */
+export async function reportEnd(host: HostApi, domid: Domid): Promise<ReportedEnd> {
+  const end = await host.waitForEnd(domid);
+  if (end.how === "destroyed") return end;
+  const lastWords = end.reason === SHUTDOWN.crash ? host.lastWords(domid) : undefined;
+  return lastWords === undefined ? end : { ...end, lastWords };
+}
 
 /** A random (version 4) uuid. */
 export function newUuid(): Uint8Array {

@@ -31,6 +31,8 @@ const masked = (json: string): string =>
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UUID")
     .replace(/"00:16:3e(:[0-9a-f]{2}){3}"/g, '"MAC"');
 
+const withoutReturns = (text: string): string => text.replaceAll("\r", "");
+
 const withoutParsing = (stderr: string): string => stderr.replace(/^Parsing config from .*\n/, "");
 
 /** Keys without a reader yet: pci= here. */
@@ -42,13 +44,12 @@ describe.skipIf(!goldenExists)(`dry runs of the real xl (${noGolden})`, () => {
     (path) => {
       const { config, stdout, stderr, status } = readTranscript(path);
       const source = /^Parsing config from (.*)$/m.exec(stderr)?.[1] ?? "";
-      // The transcript lost the carriage returns, of the config and of the answer.
+      // The transcript lost the config's carriage returns.
       const text = path.includes("crlf") ? (config ?? "").replaceAll("\n", "\r\n") : (config ?? "");
       const verdict = judge(text, source);
-      const said = verdict.stderr.replaceAll("\r", "");
-      expect({ ...verdict, stderr: said, json: masked(verdict.json) }).toEqual({
+      expect({ ...verdict, stderr: withoutReturns(verdict.stderr), json: masked(verdict.json) }).toEqual({
         status,
-        stderr: withoutParsing(stderr),
+        stderr: withoutReturns(withoutParsing(stderr)),
         json: masked(stdout),
       });
     },

@@ -18,10 +18,8 @@ const ESCAPE = "invalid character after backlash in quoted string";
 const MIXED = `can't add [list] to "string" or vice versa`;
 
 /** Text, then LINE: near WORD: MESSAGE for each line of the answer. */
-const REFUSED: readonly (readonly [
-  text: string,
-  ...messages: readonly (readonly [number, string, string])[],
-])[] = [
+type Message = readonly [line: number, near: string, message: string];
+const ROWS: readonly (readonly [text: string, ...messages: readonly Message[]])[] = [
   ["A=1\n", [1, "`A=1'", LEXICAL]],
   ["a=10m\n", [1, "`m'", `${SYNTAX} IDENT, expecting $end`]],
   ["a=0xFF\n", [1, "`FF'", LEXICAL]],
@@ -71,6 +69,8 @@ const REFUSED: readonly (readonly [
   ['"\\q" 1\n', [1, '`"\\q"\'', ESCAPE]],
 ];
 
+const REFUSED = ROWS.map(([text, ...messages]) => ({ text, messages }));
+
 const PYTHON = [
   "warning: Config file looks like it contains Python code.",
   "warning:  Arbitrary Python is no longer supported.",
@@ -106,7 +106,7 @@ const plain = (value: CfgValue | undefined): unknown =>
   value === undefined ? undefined : value.kind === "string" ? value.text : value.items.map(plain);
 
 describe("the config language", () => {
-  it.each(REFUSED)("%j is refused in xl's words", (text, ...messages) => {
+  it.each(REFUSED)("$text is refused in xl's words", ({ text, messages }) => {
     const parsed = parseConfig("f.cfg", text);
     expect(parsed).toEqual({
       ok: false,
