@@ -41,7 +41,7 @@ async function typescript() {
   if (!isStale("dist/.built", ["src", "tsconfig.json", "scripts/build.mjs", "scripts/bundle-cli.mjs"]))
     return;
   const began = new Date();
-  await step("TypeScript", ["node_modules/typescript/bin/tsc", "-p", "."]);
+  await step("TypeScript", ["node_modules/typescript/bin/tsc", "-p", ".", "--noCheck"]);
   await step("hello", ["dist/guests/hello/build.js"]);
   await step("command line", ["scripts/bundle-cli.mjs"]);
   writeFileSync(join(root, "dist/.built"), `${began.toISOString()}\n`);

@@ -9,6 +9,8 @@ export interface OptionSpec {
   /** One letter; undefined for an option that has a long name only. */
   readonly short?: string;
   readonly long?: string;
+  /** The letter works, and help does not say so (xl has such). */
+  readonly letterUnsaid?: true;
   /** What the option's value is called; undefined: it takes none. */
   readonly value?: string;
   /** What `help` says of it; undefined: it is there and not spoken of. */

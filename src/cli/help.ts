@@ -25,9 +25,9 @@ export function commandHelp(program: string, command: Command): string {
   return `Usage: ${program} [-${flags}] ${command.name} ${command.usage}\n\n${command.description ?? command.summary}.\n\n${options}`;
 }
 
-function optionHelp({ short, long, value, help = "" }: OptionSpec): string {
+function optionHelp({ short, letterUnsaid, long, value, help = "" }: OptionSpec): string {
   const names = [
-    ...(short === undefined ? [] : [`-${short}${value === undefined ? "" : ` ${value}`}`]),
+    ...(short === undefined || letterUnsaid ? [] : [`-${short}${value === undefined ? "" : ` ${value}`}`]),
     ...(long === undefined ? [] : [`--${long}${value === undefined ? "" : `=${value}`}`]),
   ].join(", ");
   const indent = " ".repeat(OPTION_WIDTH);

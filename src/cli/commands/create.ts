@@ -37,7 +37,12 @@ export const create = defineCommand({
     { short: "q", long: "quiet", help: "Say less." },
     { short: "V", long: "vncviewer", help: "Show the domain's VNC display." },
     { short: "A", long: "vncviewer-autopass", help: "Hand the viewer the VNC password on its stdin." },
-    { short: "i", long: "ignore-global-affinity-masks", help: "Do not apply the affinity masks of xl.conf." },
+    {
+      short: "i",
+      letterUnsaid: true,
+      long: "ignore-global-affinity-masks",
+      help: "Do not apply the affinity masks of xl.conf.",
+    },
   ],
   required: 0,
   modifies: true,

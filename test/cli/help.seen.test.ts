@@ -28,9 +28,9 @@ describe.skipIf(!goldenExists)(`beside the real xl (${noGolden})`, () => {
     expect(usage(ours).replace(/ {3,}.*/, "")).toBe(usage(theirs).replace(/ {3,}.*/, ""));
     // Long options carry two names: both are looked for.
     const options = (text: string): string[] =>
-      [...text.matchAll(/^ *(-{1,2}[A-Za-z][\w-]*(?: [A-Z<][\w>]*)?)(?:, (--[\w-]+(?:=\w+)?))?/gm)].flatMap(
-        ([, short = "", long = ""]) => [short, long].filter((option) => option !== ""),
-      );
+      [
+        ...text.matchAll(/^ *(-{1,2}[A-Za-z][\w-]*(?: (?:[A-Z]{2,}|<\w+>))?)(?:, (--[\w-]+(?:=\w+)?))?/gm),
+      ].flatMap(([, short = "", long = ""]) => [short, long].filter((option) => option !== ""));
     const missing = options(theirs).filter((option) => !ours.includes(option));
     expect(missing).toEqual([]);
     expect(ours.includes("\n\nOptions:\n\n")).toBe(theirs.includes("\n\nOptions:\n\n"));
