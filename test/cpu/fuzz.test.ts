@@ -1,5 +1,5 @@
 /** Random bytes: nothing a guest executes may trap the host, and lengths are those that iced-x86 finds. */
-import { Code, Decoder, DecoderOptions, Register } from "iced-x86";
+import { Code, Decoder, DecoderOptions } from "iced-x86";
 import { expect, test } from "vitest";
 import { EXIT_STORE, EXIT_VMCALL, RIP, STORE_COMMIT, STORE_DROP, X_LENGTH } from "../../src/cpu/layout.ts";
 import { CODE, CODE_MFN, DATA, DATA_MFN, P, Rig, STACK, U, W } from "./rig.ts";
@@ -98,5 +98,4 @@ test("lengths agree with iced-x86 on random bytes", () => {
   }
   expect([...wrong].slice(0, 20)).toEqual([]);
   expect(compared).toBeGreaterThan(80_000);
-  expect(Register.RAX).toBeDefined();
 }, 120_000);

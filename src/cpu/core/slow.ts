@@ -515,16 +515,17 @@ function enter(rec: u32): i32 {
     if (!addrR(bp - bytes * i, bytes) || !canWrite(sp - bytes * (i + 1), bytes)) return stackFault();
   }
   if (level && !canWrite(sp - bytes * words, bytes)) return stackFault();
-  let outer: u32 = 0;
-  if (level > 1) {
-    outer = addrR(bp - bytes * (level - 1), bytes * (level - 1));
-    if (!outer) return stackFault();
-  }
   const frame = sp - bytes;
-  const p = addrW(sp - bytes * words, bytes * words);
+  const low = sp - bytes * words;
+  const p = addrW(low, bytes * words);
   if (!p) return 0;
-  if (level > 1) memory.copy(p + bytes, outer, bytes * (level - 1));
   storeN(p + bytes * (words - 1), size, bp);
+  for (let i: u32 = 1; i < level; i++) {
+    // one after the other: what is read may just have been pushed
+    const from = bp - bytes * i;
+    const v = from >= low && from <= sp - bytes ? loadN(p + <u32>(from - low), size) : loadN(addrR(from, bytes), size);
+    storeN(p + bytes * (words - 1 - i), size, v);
+  }
   if (level) storeN(p, size, frame);
   doneW();
   if (!canWrite(sp - bytes * words - allocate, bytes)) return stackFault();
