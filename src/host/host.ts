@@ -146,6 +146,7 @@ export class Host implements HostApi {
     });
     this.#consoled = new Consoled({
       gate,
+      clock,
       xs: connectLocal(xenstored, clock),
       open: (domid, name) => this.#consoles.open(domid, name),
       ttyOf: (domid) => `xlab-console-${domid}`,

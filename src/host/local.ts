@@ -20,7 +20,12 @@ export const openLocalHost: OpenLocalHost = async ({ clock, seed }) => {
     },
     attachConsole: (domid, listener, interactive) => host.attachConsole(Domid(domid), listener, interactive),
     unpause: (domid) => host.unpause(Domid(domid)),
-    waitForEnd: (domid) => reportEnd(host, Domid(domid)),
+    async waitForEnd(domid) {
+      const end = await reportEnd(host, Domid(domid));
+      // Nobody else does it, and the console ends, all of it read, with the domain.
+      if (end.how === "shutdown") await host.destroy(Domid(domid));
+      return end;
+    },
     dmesg: () => host.dmesg(false),
     stop: () => host.stop(),
     failure: new Promise((_, reject) => host.onFailure(reject)),

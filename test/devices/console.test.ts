@@ -164,6 +164,7 @@ test("xenconsoled serves what xenstore describes, until it is removed", () => {
   let closed = 0;
   const consoled = new Consoled({
     gate: machine.gate,
+    clock: machine.clock,
     xs: connectLocal(xenstored, machine.clock),
     ttyOf: (domid) => `console ${domid}`,
     open: (domid, name) => {

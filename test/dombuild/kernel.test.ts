@@ -359,9 +359,9 @@ describe("a kernel is refused, and the sentence names what is wrong", () => {
       /payload at 0x840 starts with 3f 3f 3f 3f 3f 3f, which is no packing that Linux uses/,
     ],
     [
-      "an xz payload",
+      "an xz payload cut off",
       makeBzImage(Uint8Array.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0])),
-      /packed with xz, which xlab cannot unpack yet; give the unpacked ELF/,
+      /payload at 0x840 cannot be unpacked: the xz payload has only 8 bytes/,
     ],
     [
       "a damaged LZ4 payload",

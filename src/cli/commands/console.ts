@@ -33,7 +33,7 @@ export const consoleCommand = defineCommand({
       if (Number.parseInt(args.value("n") ?? "0", 10) > 0) {
         throw new XlError(ENOENT, ["xenconsole: Could not read tty from store: No such file or directory"]);
       }
-      const end = await sitAtConsole(consoleHost(host), domid);
+      const end = await sitAtConsole(consoleHost(host), domid, { replays: true });
       if (end === undefined) {
         throw new XlError(1, [
           `libxl: error: libxl_dom.c:37:libxl__domain_type: unable to get domain type for domid=${domid}`,

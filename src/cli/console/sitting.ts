@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ReportedEnd } from "../../protocol/messages.ts";
+import { withoutQuestions } from "./questions.ts";
 import { Terminal } from "./terminal.ts";
 
 /** What a sitting needs of a machine, be it behind a socket or in this process. */
@@ -24,6 +25,8 @@ export type SittingEnd =
   | { readonly why: "ended"; readonly end: ReportedEnd | undefined };
 
 export interface Sitting {
+  /** What the guest printed before is shown first: it has had its answers. */
+  readonly replays?: boolean;
   /** Called once the console listens: what must not be missed starts here. */
   readonly attached?: () => Promise<void>;
   /** Sees the bytes first: how many are to be printed, and whether that is all this sitting is to show. */
@@ -35,22 +38,31 @@ export interface Sitting {
 /** What a guest printed last may still be on its way when its end is told, and its end when its console closes. */
 const LAST_WORDS_MILLIS = 2_000;
 
+/** What was printed before comes first and at once; what comes so much later is new. */
+const REPLAY_MILLIS = 150;
+
 /** Undefined: the domain has no console. Throws what the machine throws, HostGone when its process dies. */
 export async function sitAtConsole(
   host: ConsoleHost,
   domid: number,
-  { attached, watch, until }: Sitting = {},
+  { replays = false, attached, watch, until }: Sitting = {},
 ): Promise<SittingEnd | undefined> {
   const terminal = new Terminal();
   const decided = deferred<SittingEnd>();
   const silence = deferred<undefined>();
   let shownEnough = false;
+  let replayEnds: number | undefined;
+  const isReplay = (): boolean => {
+    replayEnds ??= performance.now() + REPLAY_MILLIS;
+    return replays && terminal.interactive && performance.now() < replayEnds;
+  };
   const listener = {
     async data(bytes: Uint8Array): Promise<void> {
       if (shownEnough) return;
       const { print, enough } = watch?.(bytes) ?? { print: bytes.length, enough: false };
       shownEnough = enough;
-      const read = await terminal.print(bytes.subarray(0, print));
+      const shown = bytes.subarray(0, print);
+      const read = await terminal.print(isReplay() ? withoutQuestions(shown) : shown);
       if (enough) decided.resolve({ why: "enough" });
       else if (!read) decided.resolve({ why: "unread" });
     },

@@ -27,7 +27,10 @@ export class Terminal {
       const escapeAt = this.interactive ? chunk.indexOf(ESCAPE) : -1;
       const keys = escapeAt < 0 ? chunk : chunk.subarray(0, escapeAt);
       if (keys.length > 0) events.keys(keys);
-      if (escapeAt >= 0) events.leave();
+      if (escapeAt >= 0) {
+        process.stdout.write("\r\n");
+        events.leave();
+      }
     };
     // The end of a pipe ends nothing: the guest goes on, and so does its console.
     const onError = (): void => {};

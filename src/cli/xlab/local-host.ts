@@ -2,7 +2,7 @@
  * A machine in this very process, as `xlab run` uses one. cli/ knows no host: bin/xlab hands in the function that makes
  * one ({@link ../../host/local.ts}).
  */
-import type { CreateParams } from "../../protocol/messages.ts";
+import type { CreateParams, ReportedEnd } from "../../protocol/messages.ts";
 import type { ConsoleHost } from "../console/sitting.ts";
 
 export interface LocalHostOptions {
@@ -16,6 +16,8 @@ export interface LocalHost extends ConsoleHost {
     params: Pick<CreateParams, "text" | "source" | "overrides" | "cwd">,
     onLog: (line: string) => void,
   ): Promise<number>;
+  /** As ConsoleHost has it; the domain is gone when it settles. */
+  waitForEnd(domid: number): Promise<ReportedEnd>;
   unpause(domid: number): Promise<void>;
   dmesg(): string;
   stop(): Promise<void>;
