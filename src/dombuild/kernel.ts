@@ -125,6 +125,12 @@ function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrap
     );
   }
   const [line, text] = BROKEN_PAYLOAD[kind.name] ?? [813, `${PROBE}: unknown compression format`];
+  if (kind.unpack === undefined)
+    return refuse(
+      `the kernel's payload is packed with ${kind.name}, which xlab cannot unpack yet; give the unpacked ELF image instead (Linux's scripts/extract-vmlinux makes it), gzip'ed or not`,
+      line,
+      text,
+    );
   const unpacked = kind.unpack(payload, limit);
   if (!unpacked.ok)
     return refuse(

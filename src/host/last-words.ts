@@ -64,9 +64,10 @@ function lastCry(printed: Uint8Array): string | undefined {
   return cry?.replace(/^\[ *[\d.]+\] /, "");
 }
 
-/** One line that a terminal takes no orders from. */
+/** One line that a terminal takes no orders from: neither escape sequences nor other control characters. */
 const tame = (text: string): string =>
   text
+    .replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, "")
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
     .trim()
     .slice(0, LONGEST);

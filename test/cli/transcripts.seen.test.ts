@@ -181,7 +181,7 @@ describe("create", () => {
     served.machine.log = [];
     expect(answer).toMatchObject({ status: 0, stdout: "" });
     expect(answer.stderr).toMatch(
-      new RegExp(`^Parsing config from ${path}\n\\{\n.*\n\\}\nlibxl: info: something\n$`),
+      new RegExp(`^Parsing config from ${path}\n\\{\n.*\n\\}\nlibxl: info: something\n$`, "s"),
     );
     const made = served.machine.created.at(-1);
     expect(made?.config).toMatchObject({ name: "a", kernel: "k", memory: { targetKib: 32 * 1024 } });

@@ -359,6 +359,11 @@ describe("a kernel is refused, and the sentence names what is wrong", () => {
       /payload at 0x840 starts with 3f 3f 3f 3f 3f 3f, which is no packing that Linux uses/,
     ],
     [
+      "a zstd payload",
+      makeBzImage(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0])),
+      /packed with zstd, which xlab cannot unpack yet; give the unpacked ELF/,
+    ],
+    [
       "an xz payload cut off",
       makeBzImage(Uint8Array.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0])),
       /payload at 0x840 cannot be unpacked: the xz payload has only 8 bytes/,

@@ -55,6 +55,23 @@ describe.skipIf(guestsDirectory === undefined)(`Debian's cloud kernel (${noGuest
     expect(ran.status).toBe(0);
   });
 
+  it("four vCPUs come up and run", { timeout: 240_000 }, async () => {
+    const script = "nproc; taskset -p $$ 2>/dev/null; grep timer /proc/interrupts; poweroff -f";
+    const ran = await m.runWith(
+      { timeoutMs: 200_000 },
+      "xlab",
+      "run",
+      config,
+      `extra="console=hvc0 cryptomgr.notests run=${Buffer.from(script).toString("base64")}"`,
+      "vcpus=4",
+      "--clock",
+      "warp",
+    );
+    expect(ran.stdout).toMatch(/smp: Brought up 1 node, 4 CPUs/);
+    expect(ran.stdout).toMatch(/^4\r?$/m);
+    expect(ran.status).toBe(0);
+  });
+
   it("twice the same warp run prints the same bytes", { timeout: 240_000 }, async () => {
     const boot = () =>
       m.runWith(

@@ -59,6 +59,7 @@ export function bootGuest(
   const consoled = new Consoled({
     gate,
     xs,
+    clock: xen.clock,
     open: () => ({
       hasRoom: () => true,
       write: (bytes) => {

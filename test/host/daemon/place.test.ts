@@ -107,6 +107,30 @@ describe("the host process", () => {
   });
 });
 
+describe("an empty list on a new host", () => {
+  const listBeside = async (env: Record<string, string>): Promise<string> => {
+    const elsewhere = join(state, "xlab");
+    mkdirSync(elsewhere, { mode: 0o700 });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(elsewhere, SOCKET_NAME), resolve));
+    const answer = await runCommand({ state, env }, "xl", "list");
+    server.close();
+    expect(answer.status).toBe(0);
+    return answer.stderr;
+  };
+
+  it("whispers where another host is, if there is one", async () => {
+    const stderr = await listBeside({ XDG_RUNTIME_DIR: state });
+    expect(stderr).toMatch(/^(xlab: .*\n){2}$/);
+    expect(stderr).toContain(`XLAB_STATE=${join(state, "xlab")}`);
+    expect((await run("xl", "list")).stderr).toBe("");
+  });
+
+  it("says nothing otherwise", async () => {
+    expect(await listBeside({ XDG_RUNTIME_DIR: "/nowhere", HOME: "/nowhere" })).toBe("");
+  });
+});
+
 describe("a state directory that cannot be", () => {
   const refused = async (directory: string, why: RegExp): Promise<void> => {
     const answer = await runCommand({ state: directory }, "xl", "list");

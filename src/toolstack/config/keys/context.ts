@@ -13,8 +13,9 @@ export interface KeyContext {
   newUuid(): string;
 }
 
-/** xl's EXIT_FAILURE. */
-const EXIT_FAILURE = 1;
+/** xl's EXIT_FAILURE, and libxl's ERROR_FAIL, which some refusals exit with. */
+export const EXIT_FAILURE = 1;
+export const EXIT_FAIL = 3;
 
 /** The config says what cannot be: xl prints `line` and exits. */
 export function refuse(line: string, exitCode: number = EXIT_FAILURE): never {

@@ -1,6 +1,14 @@
 /** The device model and the stub domain it may live in. */
 import type { DomainType } from "../libxl-types.ts";
-import { copyBools, copyNumbers, copyStrings, type KeyContext, mibToKib, refuse } from "./context.ts";
+import {
+  copyBools,
+  copyNumbers,
+  copyStrings,
+  EXIT_FAIL,
+  type KeyContext,
+  mibToKib,
+  refuse,
+} from "./context.ts";
 
 export function readDeviceModel(context: KeyContext, type: DomainType): void {
   const { settings, config, warn } = context;
@@ -25,7 +33,7 @@ export function readDeviceModel(context: KeyContext, type: DomainType): void {
   copyNumbers(context, info, { stubdomain_memkb: "stubdomain_memory" }, mibToKib);
   for (const [field, key] of ARGUMENTS) {
     if (!settings.has(key)) continue;
-    const args = settings.strings(key) ?? refuse(`xl: Unable to parse ${key}.`);
+    const args = settings.strings(key) ?? refuse(`xl: Unable to parse ${key}.`, EXIT_FAIL);
     info[field] = args.slice();
   }
 }

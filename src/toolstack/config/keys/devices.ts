@@ -2,9 +2,7 @@
 import { XlError } from "../../error.ts";
 import { parseDisk } from "../disk-spec.ts";
 import { parseVif } from "../vif-spec.ts";
-import type { KeyContext } from "./context.ts";
-
-const EXIT_FAILURE = 1;
+import { EXIT_FAILURE, type KeyContext } from "./context.ts";
 
 /** A list ends, as a C array does, with the first item that is a list itself. */
 export function readDisks({ settings, config }: KeyContext): void {

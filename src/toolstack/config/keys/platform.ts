@@ -10,10 +10,16 @@ import {
   tscMode,
   vuartType,
 } from "../libxl-types.ts";
-import { copyBools, copyNumbers, type KeyContext, mibToKib, refuse, toInt, toUint32 } from "./context.ts";
-
-/** libxl's ERROR_FAIL, which some refusals exit with. */
-const EXIT_FAIL = 3;
+import {
+  copyBools,
+  copyNumbers,
+  EXIT_FAIL,
+  type KeyContext,
+  mibToKib,
+  refuse,
+  toInt,
+  toUint32,
+} from "./context.ts";
 
 /** libxl finds a name whatever its case. */
 const named = <V extends string>(field: EnumField<V>, name: string): V | undefined =>
