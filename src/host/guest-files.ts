@@ -6,7 +6,8 @@ import { open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DomainConfig } from "../toolstack/config/domain-config.ts";
-import type { CreateRequest, GuestFile } from "./types.ts";
+import type { GuestFile } from "../toolstack/plan/create.ts";
+import type { CreateRequest } from "./types.ts";
 
 /** No kernel or ramdisk is larger; more is refused rather than read. */
 const LARGEST = 1 << 30;

@@ -5,6 +5,7 @@
 import type { DomainInfo, PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
 import type { Domid } from "../abi/types.ts";
 import type { DomainConfig } from "../toolstack/config/domain-config.ts";
+import type { GuestFile } from "../toolstack/plan/create.ts";
 
 export interface HostOptions {
   /** Default 16384. */
@@ -45,15 +46,6 @@ export interface ConsoleListener {
   /** The console is gone (domain destroyed or dead); nothing follows. */
   end(): void;
 }
-
-/**
- * A file that the config names, read by whoever may read it; `path` as libxl prints it. That one cannot be read is found
- * out, as on a real host, once creation has begun (a domid is consumed).
- */
-export type GuestFile =
-  | { readonly path: string; readonly bytes: Uint8Array }
-  /** `unreadable`: strerror's words. */
-  | { readonly path: string; readonly unreadable: string };
 
 export interface CreateRequest {
   readonly config: DomainConfig;
