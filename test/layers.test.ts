@@ -14,7 +14,7 @@ import { join, relative } from "node:path";
 import { cruise, type ICruiseResult } from "dependency-cruiser";
 import { afterAll, describe, expect, it } from "vitest";
 
-/** A room knows itself and what is listed. */
+/** A room knows itself and what is listed; a folder in it, what is listed for the folder too. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   lib: [],
   abi: ["lib"],
@@ -28,7 +28,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   devices: ["lib", "abi", "xenstore"],
   guests: ["lib", "abi", "xenstore/client", "devices", "dm", "image", "dombuild"],
   toolstack: ["lib", "abi", "xenstore", "devices", "dm", "image", "dombuild"],
-  cli: ["lib", "protocol", "toolstack/config", "toolstack/error", "image", "host/connect"],
+  cli: ["lib", "protocol", "toolstack/config", "toolstack/error", "toolstack/lines", "image", "host/connect"],
+  // They speak with xenstored as any program in dom0 does: its wire, not the host's protocol.
+  "cli/xenstore": ["abi/io/xs-wire", "xenstore/wire", "xenstore/octets", "xenstore/outcome"],
+  // What the builder would say of a kernel.
+  "cli/inspect": ["dombuild"],
   host: ["*"],
 };
 
@@ -78,11 +82,13 @@ function trespasses(found: ICruiseResult, root: string): Trespass[] {
     const from = relative(root, module.source);
     if (!from.startsWith("src/")) continue;
     const home = room(from);
-    const allowed = MAY_IMPORT[home];
-    if (allowed === undefined) {
+    if (MAY_IMPORT[home] === undefined) {
       out.push({ from, to: "", why: `no row for the room ${home}` });
       continue;
     }
+    const allowed = Object.entries(MAY_IMPORT).flatMap(([key, may]) =>
+      from.startsWith(`src/${key}/`) ? may : [],
+    );
     for (const dependency of module.dependencies) {
       const target = relative(root, dependency.resolved);
       if (dependency.coreModule || dependency.module.startsWith("node:")) {

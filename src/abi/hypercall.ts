@@ -6,6 +6,7 @@
 import type { Nanos } from "../lib/brand.ts";
 import type { XenResult } from "./errno.ts";
 import type { E820Entry } from "./memory.ts";
+import type { MigrationCalls } from "./migration.ts";
 import type { Domid, Gfn, Gref, Mfn, Port } from "./types.ts";
 import type { VcpuGuestContext } from "./vcpu-context.ts";
 
@@ -53,11 +54,15 @@ export const HYPERCALL = {
   xenpmu_op: 40,
   dm_op: 41,
   hypfs_op: 42,
+  mca: 48,
 } as const;
 export type HypercallName = keyof typeof HYPERCALL;
 
 /** `SHUTDOWN_*` (public/sched.h) */
 export const SHUTDOWN = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, soft_reset: 5 } as const;
+
+/** `XEN_DOMCTL_SENDTRIGGER_*` (public/domctl.h) */
+export const SENDTRIGGER = { nmi: 0, reset: 1, init: 2, power: 3, sleep: 4 } as const;
 
 /**
  * A frame of machine memory that this domain has mapped, by grant or by privilege. It stays allocated until unmapped.
@@ -184,6 +189,8 @@ export interface GnttabCalls {
   /** GNTTABOP_copy between a granted frame and bytes of the caller. */
   copyFrom(dom: Domid, ref: Gref, offset: number, length: number): XenResult<Uint8Array>;
   copyTo(dom: Domid, ref: Gref, offset: number, bytes: Uint8Array): XenResult;
+  /** GNTTABOP_setup_table of the caller's own: at least so many frames, all of them, mapped. EINVAL: more than its limit. */
+  setupTable(frames: number): XenResult<MappedFrame[]>;
   /** Seeds an entry of a domain that is being built (privileged; libxc writes the table's first frame: console 0, xenstore 1). */
   seed(dom: Domid, ref: Gref, to: Domid, frame: Gfn): XenResult;
 }
@@ -205,6 +212,8 @@ export interface MmuCalls {
   /** MMUEXT_PIN_L4_TABLE on behalf of `dom`: validates the whole tree. EINVAL with the reason in the hypervisor log. */
   pinL4(dom: Domid, frame: Mfn): XenResult;
   unpin(dom: Domid, frame: Mfn): XenResult;
+  /** MMU_MACHPHYS_UPDATE: which pfn a frame of the caller's own is. EINVAL: it is not the caller's. */
+  setMachphys(frame: Mfn, pfn: number): XenResult;
 }
 
 export interface DomctlCalls {
@@ -227,6 +236,11 @@ export interface DomctlCalls {
     soft: readonly boolean[] | undefined,
   ): XenResult;
   getSharedInfoFrame(dom: Domid): XenResult<Mfn>;
+  /**
+   * XEN_DOMCTL_set_target: `dom` may from now on act on `target`'s memory, grants and channels as on its own. Once only.
+   * ESRCH; EINVAL: to itself, or it serves another one.
+   */
+  setTarget(dom: Domid, target: Domid): XenResult;
   /** Pauses nest; a new domain is born with one. */
   pause(dom: Domid): XenResult;
   unpause(dom: Domid): XenResult;
@@ -236,15 +250,61 @@ export interface DomctlCalls {
   setTimeOffset(dom: Domid, seconds: number): XenResult;
   setSchedCredit(dom: Domid, weight: number | undefined, cap: number | undefined): XenResult;
   getSchedCredit(dom: Domid): XenResult<{ readonly weight: number; readonly cap: number }>;
+  /** XEN_DOMCTL_sendtrigger. ESRCH: no such vCPU; ENOSYS, EINVAL: not for this domain. */
+  sendTrigger(dom: Domid, trigger: number, vcpu: number): XenResult;
+  /** XEN_DOMCTL_soft_reset. EINVAL: it has not shut down, or is PV (and has lost its channels then). */
+  softReset(dom: Domid): XenResult;
+  /**
+   * Makes `begin` the program of the domain's vCPU 0, in place of a register context: it is called at the domain's first
+   * scheduling point, and lives by the event handlers that it sets. EINVAL: it has a context already.
+   */
+  setProgram(dom: Domid, begin: () => void): XenResult;
   /** Names for crash dumps: addresses in ascending order. Kept by Xen's log only. */
   setSymbols(dom: Domid, symbols: readonly { readonly address: bigint; readonly name: string }[]): XenResult;
 }
 
+/** What a TypeScript program does with its own vCPU 0, which these calls are about. */
+export interface SchedCalls {
+  /** Virtual time, as its pvclock would say it: system time in nanoseconds since power-on. */
+  now(): Nanos;
+  /** set_timer_op: VIRQ_TIMER at this instant; undefined: none any more. */
+  setTimer(when: Nanos | undefined): void;
+  /** Called once more when what was charged until now has been run off on a pCPU, like an event handler. */
+  resume(handler: () => void): void;
+  /** SCHEDOP_shutdown, SHUTDOWN_*. Nothing of the program is called afterwards. */
+  shutdown(reason: number): void;
+  /**
+   * The program's last act: the vCPU goes on with these registers, executing. Channels, frames and grants stay; what was
+   * pending is pending in shared_info. EINVAL, as for a vCPU context that a toolstack sets; then nothing has changed.
+   */
+  become(context: VcpuGuestContext): XenResult;
+}
+
+/** `xen_sysctl_credit_schedule`: milliseconds, microseconds, microseconds. */
+export interface CreditSchedParams {
+  readonly tsliceMs: number;
+  readonly ratelimitUs: number;
+  readonly migrationDelayUs: number;
+}
+
 export interface SysctlCalls {
   physinfo(): XenResult<PhysInfo>;
+  /** XEN_SYSCTL_scheduler_op of the credit scheduler, the whole machine's one pool. EINVAL: out of range. */
+  getCreditParams(): XenResult<CreditSchedParams>;
+  setCreditParams(params: CreditSchedParams): XenResult;
   version(): XenVersion;
   /** The hypervisor's log ring, whole; `clear` empties it. */
   readConsole(clear: boolean): XenResult<string>;
+  /** XEN_SYSCTL_debug_keys: each as if pressed at Xen's console; answers are in its log. Unknown ones do nothing. */
+  debugKeys(keys: string): XenResult;
+}
+
+/** vcpu_op on the caller's own vCPUs. */
+export interface VcpuCalls {
+  /** VCPUOP_up. ENOENT; EINVAL: it has no context. */
+  up(vcpu: number): XenResult;
+  /** VCPUOP_down. ENOENT; EBUSY: vCPU 0 hears the events. */
+  down(vcpu: number): XenResult;
 }
 
 /** One domain's way to Xen. */
@@ -255,7 +315,10 @@ export interface Gate {
   readonly memory: MemoryCalls;
   readonly mmu: MmuCalls;
   readonly domctl: DomctlCalls;
+  readonly vcpu: VcpuCalls;
+  readonly migration: MigrationCalls;
   readonly sysctl: SysctlCalls;
+  readonly sched: SchedCalls;
   /** console_io write: a line for the hypervisor log. */
   consoleWrite(text: string): void;
   /** Charges this domain's vCPU with work that its TypeScript just did (rows of the cost table). */

@@ -44,6 +44,10 @@ export interface Command {
   /** The summary in the command's own help, where that says more. */
   readonly description?: string;
   readonly options: readonly OptionSpec[];
+  /** What help says under "Options:" instead of a list of them. */
+  readonly optionsText?: string;
+  /** A line for stderr before anything else is looked at. */
+  readonly saidFirst?: string;
   /** How many arguments there must be at least. */
   readonly required: number;
   /** It changes something: `-f` is offered. */

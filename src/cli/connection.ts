@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { encodeBytes, encodeJson, FrameParser } from "../protocol/frame.ts";
+import { encodeBytes, encodeEndOfBytes, encodeJson, FrameParser } from "../protocol/frame.ts";
 import { type Method, type Methods, PROTOCOL_VERSION, type Reply } from "../protocol/messages.ts";
 import { claimStateDirectory, SOCKET_NAME, stateDirectory } from "../protocol/state-directory.ts";
 import { XlError } from "../toolstack/error.ts";
@@ -40,6 +40,12 @@ export interface HostClient {
     listener: ConsoleEnds,
     interactive: boolean,
   ): Promise<{ write(bytes: Uint8Array): void; detach(): void } | undefined>;
+  /** A saved domain's bytes to the host; resolves when there is room for more. */
+  sendBytes(bytes: Uint8Array): Promise<void>;
+  /** Nothing more will be sent. */
+  endBytes(): void;
+  /** Hears the bytes of a saved domain from the host. */
+  receiveBytes(data: (bytes: Uint8Array) => void | Promise<void>): void;
   close(): void;
 }
 
@@ -168,6 +174,30 @@ class Client implements HostClient {
         this.close();
       },
     };
+  }
+
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    for (const frame of encodeBytes(bytes)) {
+      if (this.#gone !== undefined || this.#socket.destroyed) return;
+      if (this.#socket.write(frame)) continue;
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          this.#socket.off("drain", go);
+          this.#socket.off("close", go);
+          resolve();
+        };
+        this.#socket.once("drain", go);
+        this.#socket.once("close", go);
+      });
+    }
+  }
+
+  endBytes(): void {
+    this.#socket.write(encodeEndOfBytes());
+  }
+
+  receiveBytes(data: (bytes: Uint8Array) => void | Promise<void>): void {
+    this.#console = { data, end: () => {} };
   }
 
   close(): void {

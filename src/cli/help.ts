@@ -20,6 +20,10 @@ export async function fullHelp(program: string, rows: readonly CommandRow[]): Pr
 export function commandHelp(program: string, command: Command): string {
   const flags = `vtT${command.modifies ? "f" : ""}${command.canDryRun ? "N" : ""}`;
   const described = command.options.filter(({ help }) => help !== undefined);
+  if (command.optionsText !== undefined) {
+    const { usage, description, summary, optionsText } = command;
+    return `Usage: ${program} [-${flags}] ${command.name} ${usage}\n\n${description ?? summary}.\n\nOptions:\n\n${optionsText}\n`;
+  }
   const options =
     described.length === 0 ? "" : `Options:\n\n${described.map((spec) => optionHelp(spec)).join("")}`;
   return `Usage: ${program} [-${flags}] ${command.name} ${command.usage}\n\n${command.description ?? command.summary}.\n\n${options}`;

@@ -56,6 +56,7 @@ async function runCommand(
 ): Promise<number> {
   const { parseArguments } = await import("./arguments.ts");
   const printHelp = async (): Promise<void> => out((await import("./help.ts")).commandHelp(program, command));
+  if (command.saidFirst !== undefined) warn(command.saidFirst);
   const parsed = await parseArguments(command, argv);
   if (!parsed.ok) {
     if (parsed.why === "help") {

@@ -7,8 +7,8 @@ import { writeSync } from "node:fs";
 /** For a pipe that is full and does not block: how long to wait before the next try. */
 const RETRY_MILLIS = 5;
 
-function write(fd: number, text: string): void {
-  let bytes = Buffer.from(text, "utf8");
+function write(fd: number, text: string | Uint8Array): void {
+  let bytes: Uint8Array = typeof text === "string" ? Buffer.from(text, "utf8") : text;
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));
@@ -21,6 +21,9 @@ function write(fd: number, text: string): void {
 
 /** Text for stdout, newlines and all. */
 export const out = (text: string): void => write(1, text);
+
+/** Bytes for stdout, as they are. */
+export const outBytes = (bytes: Uint8Array): void => write(1, bytes);
 
 /** A line for stderr. */
 export const warn = (line: string): void => write(2, `${line}\n`);

@@ -66,9 +66,11 @@ export function loadSegments(elf: Elf, notes: XenNotes): Parsed<LoadSegment[]> {
   return parsed(out);
 }
 
+/** `end`: where in pseudo-physical memory the byte after the kernel's last is, its symbols included. */
 export function kernelAddresses(
   elf: Elf,
   segments: readonly LoadSegment[],
+  end: number,
   notes: XenNotes,
 ): Parsed<KernelAddresses> {
   if (notes.paddrOffset !== undefined && notes.virtBase === undefined && notes.from !== "__xen_guest")
@@ -78,9 +80,8 @@ export function kernelAddresses(
     return fault(`the kernel's note VIRT_BASE, ${hex(virtBase)}, is not page aligned`);
 
   const first = segments[0] as LoadSegment;
-  const last = segments[segments.length - 1] as LoadSegment;
   const virtKstart = virtBase + BigInt(first.paddr);
-  const virtKend = virtBase + BigInt(last.paddr + last.memsz);
+  const virtKend = virtBase + BigInt(end);
   const bad = notMappable(virtBase, virtKend);
   if (bad !== undefined)
     return fault(`the kernel's mapping from ${hex(virtBase)} (note VIRT_BASE) to ${hex(virtKend)} ${bad}`);

@@ -8,6 +8,7 @@ import { readElf } from "../image/elf/elf.ts";
 import { hex } from "../image/fault.ts";
 import { claimedSize, gunzip, isGzip } from "../image/payload/gzip.ts";
 import { payloadKind } from "../image/payload/payload.ts";
+import { type BsdSymbols, bsdSymbols } from "./bsd-symbols.ts";
 import { type BuildFault, buildFault, NO_LOADER, panic } from "./fault.ts";
 import { type KernelAddresses, kernelAddresses, type LoadSegment, loadSegments } from "./kernel-addresses.ts";
 import { readXenNotes, type XenNotes } from "./xen-notes.ts";
@@ -19,6 +20,8 @@ export interface ParsedKernel {
   readonly format: string;
   /** By physical address, ascending, not overlapping. */
   readonly segments: readonly LoadSegment[];
+  /** What a kernel with the note BSD_SYMTAB finds behind its segments. */
+  readonly bsdSymbols?: BsdSymbols;
   readonly notes: XenNotes;
   readonly addresses: KernelAddresses;
 }
@@ -30,31 +33,51 @@ export type KernelResult = { readonly ok: true; readonly value: ParsedKernel } |
 
 /** `maxUnpacked`: most bytes that the image may unpack to. */
 export function readKernel(file: Uint8Array, maxUnpacked = MAX_UNPACKED): KernelResult {
-  const found = unwrap(file, Math.min(maxUnpacked, MAX_UNPACKED));
+  const found = unpackKernel(file, maxUnpacked);
   if (!found.ok) return found;
   const { image, format } = found.value;
 
   const elf = readElf(image);
   if (!elf.ok) {
-    if (elf.kind === "32-bit") return refuse32Bit(elf.why);
     return unfit(elf.kind === "not-elf" ? notAKernel(file, format) : `${elf.why}`);
   }
   const notes = readXenNotes(elf.value);
   if (!notes.ok) return unfit(notes.why);
   const suits = checkNotes(notes.value);
   if (suits !== undefined) return suits;
+  if (elf.value.bits === 32) return refuse32Bit(notes.value);
   const segments = loadSegments(elf.value, notes.value);
   if (!segments.ok) return unfit(segments.why);
-  const addresses = kernelAddresses(elf.value, segments.value, notes.value);
+  const symbols = notes.value.bsdSymtab ? bsdSymbols(elf.value, endOf(segments.value)) : NO_SYMBOLS;
+  if (!symbols.ok) return unfit(symbols.why);
+  const bsd = symbols.value;
+  const end = bsd === undefined ? endOf(segments.value) : bsd.paddr + bsd.bytes.length;
+  const addresses = kernelAddresses(elf.value, segments.value, end, notes.value);
   if (!addresses.ok) return unfit(addresses.why);
   return {
     ok: true,
-    value: { image, format, segments: segments.value, notes: notes.value, addresses: addresses.value },
+    value: {
+      image,
+      format,
+      segments: segments.value,
+      ...(bsd === undefined ? {} : { bsdSymbols: bsd }),
+      notes: notes.value,
+      addresses: addresses.value,
+    },
   };
 }
 
+const NO_SYMBOLS = { ok: true, value: undefined } as const;
+
+const endOf = (segments: readonly LoadSegment[]): number =>
+  segments.reduce((end, { paddr, memsz }) => Math.max(end, paddr + memsz), 0);
+
 /** Any image that no loader of libxc takes. */
 const unfit = (why: string): BuildFault => buildFault("parse-image", why, NO_LOADER);
+
+/** The image in a kernel file, whatever it is: what {@link readKernel} then judges. */
+export const unpackKernel = (file: Uint8Array, maxUnpacked = MAX_UNPACKED): Unwrapped =>
+  unwrap(file, Math.min(maxUnpacked, MAX_UNPACKED));
 
 type Unwrapped =
   | { readonly ok: true; readonly value: { readonly image: Uint8Array; readonly format: string } }
@@ -125,12 +148,6 @@ function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrap
     );
   }
   const [line, text] = BROKEN_PAYLOAD[kind.name] ?? [813, `${PROBE}: unknown compression format`];
-  if (kind.unpack === undefined)
-    return refuse(
-      `the kernel's payload is packed with ${kind.name}, which xlab cannot unpack yet; give the unpacked ELF image instead (Linux's scripts/extract-vmlinux makes it), gzip'ed or not`,
-      line,
-      text,
-    );
   const unpacked = kind.unpack(payload, limit);
   if (!unpacked.ok)
     return refuse(
@@ -152,16 +169,19 @@ function notAKernel(file: Uint8Array, format: string): string {
   return `the kernel file is neither a Linux bzImage nor an ELF image (it has ${file.length} bytes)`;
 }
 
-const refuse32Bit = (why: string): BuildFault =>
-  buildFault(
+/** libxc's xc_dom_guest_type: bimodal ones count as without PAE where the hypervisor offers no 32-bit guests. */
+function refuse32Bit({ paeMode }: XenNotes): BuildFault {
+  const type = paeMode.startsWith("yes") ? "xen-3.0-x86_32p" : "xen-3.0-x86_32";
+  return buildFault(
     "parse-image",
-    `${why}; this Xen runs 64-bit PV guests only: use an x86_64 kernel`,
+    `the kernel is a 32-bit PV kernel (${paeMode === "" ? "without PAE" : `note PAE_MODE ${JSON.stringify(paeMode)}`}); this Xen runs 64-bit PV guests only: use an x86_64 kernel`,
     panic(
       "xg_dom_boot.c:86",
-      "xc_dom_compat_check: guest type xen-3.0-x86_32p not supported by xen kernel, sorry",
+      `xc_dom_compat_check: guest type ${type} not supported by xen kernel, sorry`,
       "Invalid kernel",
     ),
   );
+}
 
 /** XENFEAT_* that no PV domU is ever given. */
 const NEVER_FOR_PV: readonly (readonly [bit: number, name: string])[] = [

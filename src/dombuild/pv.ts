@@ -7,13 +7,13 @@
  *
  * The domain must exist, be paused, and have its memory limit set; its pages are allocated here and come zeroed.
  */
-import type { Errno } from "../abi/errno.ts";
 import type { Gate } from "../abi/hypercall.ts";
 import { DOMID_0, type Domid, Gfn, Gref, type Mfn, PAGE_SIZE } from "../abi/types.ts";
 import { DomainWriter } from "./domain-writer.ts";
-import { type BuildFault, buildFault, panic } from "./fault.ts";
+import type { BuildFault } from "./fault.ts";
 import { type PvLayout, planPv } from "./layout.ts";
 import { tablePages } from "./page-tables.ts";
+import { outOfMemory, populate } from "./populate.ts";
 import { must, Refused } from "./refused.ts";
 import type { PvRequest } from "./request.ts";
 import { firstVcpu, maskUpcalls, p2mList, startInfoPage } from "./start-of-day.ts";
@@ -35,8 +35,6 @@ export interface PvBuilt {
 
 export type PvResult = { readonly ok: true; readonly value: PvBuilt } | BuildFault;
 
-/** Pages asked for at a time, with a yield between. */
-const POPULATE_STEP = 16_384;
 /** 4 TiB: beyond any modelled machine; even a plan for it would take long. */
 const MAX_MEMORY_KIB = 2 ** 32;
 
@@ -66,9 +64,12 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
       const bytes = kernel.image.subarray(segment.offset, segment.offset + segment.filesz);
       yield* memory.write(segment.paddr, bytes);
     }
+    if (kernel.bsdSymbols !== undefined)
+      yield* memory.write(kernel.bsdSymbols.paddr, kernel.bsdSymbols.bytes);
     if (ramdisk !== undefined && layout.ramdisk !== undefined)
       yield* memory.write(layout.ramdisk.pfn * PAGE_SIZE, ramdisk.bytes);
-    yield* memory.write(layout.p2m.pfn * PAGE_SIZE, p2mList(p2m));
+    for (const [first, words] of p2mList(p2m))
+      yield* memory.write(layout.p2m.pfn * PAGE_SIZE + first * 8, words);
     for (const [pfn, page] of tablePages(layout.maps, mfnOf)) yield* memory.write(pfn * PAGE_SIZE, page);
 
     const sharedInfoMfn = must("boot-image", "shared_info", gate.domctl.getSharedInfoFrame(domid));
@@ -117,26 +118,3 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
 /** Reserved grant references (public/grant_table.h, GNTTAB_RESERVED_*). */
 const GREF_CONSOLE = Gref(0);
 const GREF_XENSTORE = Gref(1);
-
-const outOfMemory = (wantedMib: number, hadMib: number, errno: Errno): BuildFault =>
-  buildFault(
-    "boot-mem",
-    `the machine has no ${wantedMib} MiB left for the domain (${hadMib} MiB could be had): destroy or shrink others, or start the host with more memory`,
-    panic("xg_dom_boot.c:119", "xc_dom_boot_mem_init: can't allocate low memory for domain", "Out of memory"),
-    errno,
-  );
-
-/** A machine frame for every pfn. */
-function* populate(gate: Gate, domid: Domid, nrPages: number): Generator<undefined, Mfn[] | BuildFault> {
-  const p2m: Mfn[] = [];
-  while (p2m.length < nrPages) {
-    const wanted = Math.min(POPULATE_STEP, nrPages - p2m.length);
-    const got = gate.memory.populate(domid, Gfn(p2m.length), wanted);
-    if (got.ok) for (const mfn of got.value) p2m.push(mfn);
-    if (!got.ok || got.value.length < wanted) {
-      return outOfMemory(nrPages / 256, Math.floor(p2m.length / 256), got.ok ? "ENOMEM" : got.errno);
-    }
-    yield;
-  }
-  return p2m;
-}

@@ -14,11 +14,17 @@ import type { PvLayout } from "./layout.ts";
 import { must } from "./refused.ts";
 import type { PvRequest } from "./request.ts";
 
-/** 64-bit frame numbers by pfn. */
-export function p2mList(p2m: readonly Mfn[]): Uint8Array {
-  const words = new Uint32Array(p2m.length * 2);
-  for (let pfn = 0; pfn < p2m.length; pfn++) words[pfn * 2] = p2m[pfn] as Mfn;
-  return new Uint8Array(words.buffer);
+/** Frames that a piece of the list tells: some pages of it. */
+const P2M_PIECE = 32 * 1024;
+
+/** The list, 64-bit frame numbers by pfn, in pieces: each with the first pfn that it tells. */
+export function* p2mList(p2m: readonly Mfn[]): Generator<readonly [first: number, words: Uint8Array]> {
+  for (let first = 0; first < p2m.length; first += P2M_PIECE) {
+    const count = Math.min(P2M_PIECE, p2m.length - first);
+    const words = new Uint32Array(count * 2);
+    for (let i = 0; i < count; i++) words[i * 2] = p2m[first + i] as Mfn;
+    yield [first, new Uint8Array(words.buffer)];
+  }
 }
 
 export function startInfoPage(
@@ -59,7 +65,7 @@ export function startInfoPage(
 }
 
 /** UTF-8, cut so that a NUL follows within `room` bytes. */
-function putText(page: Uint8Array, offset: number, text: string, room: number): void {
+export function putText(page: Uint8Array, offset: number, text: string, room: number): void {
   page.set(new TextEncoder().encode(text).subarray(0, room - 1), offset);
 }
 

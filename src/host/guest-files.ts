@@ -7,26 +7,28 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DomainConfig } from "../toolstack/config/domain-config.ts";
 import type { GuestFile } from "../toolstack/plan/create.ts";
+import type { ProgramName } from "./programs.ts";
+import { strerror } from "./strerror.ts";
 import type { CreateRequest } from "./types.ts";
 
 /** No kernel or ramdisk is larger; more is refused rather than read. */
 const LARGEST = 1 << 30;
 
 /** Programs of ours by the name that a config may give, and where the build leaves them. */
-const SHIPPED: Record<string, string> = { "hello.elf": "build/hello.elf", hello: "build/hello.elf" };
+const SHIPPED: Record<string, string> = {
+  "hello.elf": "build/hello.elf",
+  hello: "build/hello.elf",
+  "redteam.elf": "build/redteam.elf",
+};
+
+/** Programs that are domains of their own (guests/), by the names that the originals were installed under. */
+const PROGRAMS: Record<string, ProgramName> = {
+  "pv-grub-x86_64.gz": "pv-grub",
+  "pv-grub.gz": "pv-grub",
+  "pvgrub64.bin": "pv-grub",
+};
 
 const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-
-const STRERROR: Record<string, string> = {
-  ENOENT: "No such file or directory",
-  EACCES: "Permission denied",
-  EISDIR: "Is a directory",
-  ENOTDIR: "Not a directory",
-  ELOOP: "Too many levels of symbolic links",
-  ENAMETOOLONG: "File name too long",
-  EFBIG: "File too large",
-  EINVAL: "Invalid argument",
-};
 
 async function read(path: string): Promise<Uint8Array> {
   const file = await open(path, "r");
@@ -48,6 +50,8 @@ async function guestFile(path: string, cwd: string): Promise<GuestFile> {
     return { path, bytes: await read(absolute) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "EIO";
+    const program = PROGRAMS[basename(path)];
+    if (code === "ENOENT" && program !== undefined) return { path, program };
     const shipped = SHIPPED[basename(path)];
     if (code === "ENOENT" && shipped !== undefined) {
       try {
@@ -56,7 +60,7 @@ async function guestFile(path: string, cwd: string): Promise<GuestFile> {
         // Not built: the user's own path is the one to name.
       }
     }
-    return { path, unreadable: STRERROR[code] ?? code };
+    return { path, unreadable: strerror(code) };
   }
 }
 
@@ -66,4 +70,14 @@ export async function readGuestFiles(config: DomainConfig, cwd: string): Promise
     ...(kernel === undefined ? {} : { kernel: await guestFile(kernel, cwd) }),
     ...(ramdisk === undefined ? {} : { ramdisk: await guestFile(ramdisk, cwd) }),
   };
+}
+
+/** The same, with the images of its disks named by absolute paths. */
+export function withAbsoluteDisks(config: DomainConfig, cwd: string): DomainConfig {
+  const disks = config.disks.map((disk) =>
+    disk.target === undefined || disk.backendDomain !== undefined
+      ? disk
+      : { ...disk, target: resolve(cwd, disk.target) },
+  );
+  return { ...config, disks };
 }

@@ -15,9 +15,11 @@ import { Domid } from "../abi/types.ts";
 import { createEngine } from "../cpu/engine.ts";
 import type { Engine } from "../cpu/types.ts";
 import { Consoled } from "../devices/console/consoled.ts";
+import { Blkback } from "../devices/vbd/blkback.ts";
 import { bug } from "../lib/absurd.ts";
 import type { Nanos } from "../lib/brand.ts";
 import { type Dom0, initDom0 } from "../toolstack/dom0.ts";
+import { followDom0Cpus } from "../toolstack/dom0-cpus.ts";
 import { XlError } from "../toolstack/error.ts";
 import { domidOf, nameOf } from "../toolstack/names.ts";
 import { type CreateWish, createDomain } from "../toolstack/plan/create.ts";
@@ -25,18 +27,28 @@ import { destroyDomain } from "../toolstack/plan/destroy.ts";
 import { monitorDomain } from "../toolstack/plan/monitor.ts";
 import { pauseDomain, unpauseDomain } from "../toolstack/plan/run-state.ts";
 import { RecentDomids } from "../toolstack/recent-domids.ts";
+import { Userdata } from "../toolstack/userdata.ts";
 import { randomUuid } from "../toolstack/uuid.ts";
-import { ask, type Ended, type Plan, runPlan, sleep } from "../toolstack/wait.ts";
+import { type Ask, ask, type Ended, type Plan, runPlan, sleep } from "../toolstack/wait.ts";
 import { createXen, type Xen } from "../xen/index.ts";
 import { connectLocal } from "../xenstore/client/client.ts";
+import { type StreamOutput, StreamPeer } from "../xenstore/stream.ts";
 import { Xenstored } from "../xenstore/xenstored.ts";
 import { Consoles } from "./consoles.ts";
+import { CoreFiles } from "./core-files.ts";
 import { coreModule } from "./core-wasm.ts";
+import { Disks } from "./disks/disks.ts";
+import { startDom0Kernel } from "./dom0-kernel.ts";
 import { LastWords } from "./last-words.ts";
+import { Life } from "./life.ts";
 import { type Logs, openLogs } from "./logs.ts";
 import { Outside } from "./outside.ts";
 import { Pacer } from "./pacer.ts";
+import { programOf } from "./programs.ts";
+import { Saving } from "./saving.ts";
+import { createScheduling, type SchedulingApi } from "./scheduling.ts";
 import { seededBytes } from "./seeded.ts";
+import { Streams } from "./streams.ts";
 import type {
   ConsoleAttachment,
   ConsoleListener,
@@ -48,6 +60,8 @@ import type {
   HostStatus,
 } from "./types.ts";
 import { FileStore, Unpacker } from "./unpacker.ts";
+import { type UserdataFiles, userdataFiles } from "./userdata-files.ts";
+import type { XenstoreLine } from "./xenstore-socket.ts";
 
 /** Wall clock of guests at power-on in warp: 2024-01-01T00:00:00Z, so that every run is alike. */
 export const WARP_EPOCH = 1_704_067_200;
@@ -62,16 +76,24 @@ export class Host implements HostApi {
   readonly #engine: Engine;
   readonly #slotsTotal: number;
   readonly #xen: Xen;
+  readonly #xenstored: Xenstored;
   readonly #dom0: Dom0;
   readonly #recent: RecentDomids;
   readonly #consoles: Consoles;
   readonly #consoled: Consoled;
   readonly #outside: Outside;
+  readonly #disks: Disks;
   readonly #pacer: Pacer;
   readonly #unpacker: Unpacker;
   readonly #files = new FileStore();
   readonly #logs: Logs;
   readonly #lastWords = new LastWords();
+  readonly #coreFiles: CoreFiles;
+  readonly #userdataFiles: UserdataFiles | undefined;
+  readonly #streams = new Streams();
+  readonly life: Life;
+  readonly scheduling: SchedulingApi;
+  readonly saving: Saving;
   /** Domains whose end has not come yet, and who waits for it. */
   readonly #waiters = new Map<Domid, Set<Waiter>>();
   /** How the last domains ended, for who asks late. */
@@ -80,6 +102,7 @@ export class Host implements HostApi {
   readonly #underWay = new Set<(error: Error) => void>();
   #failure: unknown;
   #onFailure: ((error: unknown) => void) | undefined;
+  #onPowerOff: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
   static async start(options: HostOptions = {}): Promise<Host> {
@@ -115,6 +138,8 @@ export class Host implements HostApi {
     const failed = (error: unknown): void => this.#fail(error);
     const kick = (): void => this.#pacer.kick();
     this.#outside = new Outside({ clock, mode: this.#mode, kick, failed });
+    const kernelLog = (line: string): void => gate.consoleWrite(line);
+    this.#disks = new Disks(this.#outside, kernelLog);
     this.#pacer = new Pacer({
       xen: this.#xen,
       clock: this.#mode,
@@ -123,10 +148,19 @@ export class Host implements HostApi {
       barrier: () => earlier(this.#consoles.barrier(), this.#outside.barrier()),
       failed,
     });
-    this.#unpacker = new Unpacker(stateDirectory === undefined ? undefined : join(stateDirectory, "cache"));
+    this.#unpacker = new Unpacker(
+      options.cacheDirectory ?? (stateDirectory === undefined ? undefined : cacheIn(stateDirectory)),
+    );
+
+    this.#coreFiles = new CoreFiles(stateDirectory);
+    this.#userdataFiles =
+      stateDirectory === undefined
+        ? undefined
+        : userdataFiles(stateDirectory, (line) => process.stderr.write(`xlab: ${line}\n`));
 
     const random = seededBytes(seed);
     const xenstored = new Xenstored(gate);
+    this.#xenstored = xenstored;
     const xs = connectLocal(xenstored, clock);
     this.#dom0 = {
       gate,
@@ -134,8 +168,26 @@ export class Host implements HostApi {
       clock,
       wallclock,
       newUuid: () => randomUuid(this.#mode === "warp" ? random() : randomBytes(16)),
+      programOf: (name, domid, start) => programOf(name, this.#xen.gate(domid), start),
+      userdata: new Userdata(this.#userdataFiles?.changed),
     };
+    this.life = new Life({
+      dom0: this.#dom0,
+      enter: () => this.#mustRun(),
+      kick,
+      run: (plan) => this.#run(plan),
+    });
+    this.scheduling = createScheduling({ dom0: this.#dom0, enter: () => this.#mustRun(), kick });
     this.#recent = new RecentDomids(clock);
+    this.saving = new Saving({
+      dom0: this.#dom0,
+      recent: this.#recent,
+      streams: this.#streams,
+      enter: () => this.#mustRun(),
+      kick,
+      run: (plan) => this.#run(plan),
+      create: (request) => this.create(request),
+    });
     this.#consoles = new Consoles({
       mode: this.#mode,
       now: () => clock.now(),
@@ -151,16 +203,30 @@ export class Host implements HostApi {
       open: (domid, name) => this.#consoles.open(domid, name),
       ttyOf: (domid) => `xlab-console-${domid}`,
     });
+    for (const kind of ["vbd", "qdisk"] as const) {
+      new Blkback({
+        gate,
+        xs: connectLocal(xenstored, clock),
+        kind,
+        queues: DOM0.vcpus,
+        hotplug: kind === "vbd",
+        open: ({ domid, devid }) => this.#disks.storeOf(domid, devid),
+        warn: kernelLog,
+      });
+    }
+    startDom0Kernel(xs, () => this.#onPowerOff?.());
     initDom0(xs);
+    followDom0Cpus(gate, xs);
     xs.watch("@releaseDomain", () => this.#lookForEnds());
     this.#pacer.kick();
   }
 
   async create(request: CreateRequest): Promise<Domid> {
-    const { config, files, paused, detail } = request;
+    const { config, libxl, files, paused, detail } = request;
     const kernel = this.#held(files.kernel);
     const wish: CreateWish = {
       config,
+      ...(libxl === undefined ? {} : { libxl }),
       kernel,
       ramdisk: this.#held(files.ramdisk),
       paused,
@@ -170,7 +236,9 @@ export class Host implements HostApi {
       },
       ...(detail === undefined ? {} : { detail }),
     };
-    return await this.#run(createDomain(this.#dom0, this.#recent, wish), (domid) => {
+    const { saved } = request;
+    const first = saved === undefined ? wish : { ...wish, saved };
+    return await this.#run(createDomain(this.#dom0, this.#recent, first), (domid) => {
       if (request.monitor !== "none") this.#monitor(wish, domid, request);
     });
   }
@@ -279,10 +347,28 @@ export class Host implements HostApi {
     };
   }
 
+  /** A program outside that speaks with xenstored as dom0 (xenstore-socket.ts). */
+  openXenstore(output: StreamOutput): XenstoreLine {
+    const peer = new StreamPeer(this.#xenstored, output);
+    return {
+      receive: (bytes) => this.#enter(() => peer.receive(bytes)),
+      drained: () => this.#enter(() => peer.drained()),
+      close: () => this.#enter(() => peer.close()),
+      get isFull() {
+        return peer.isFull;
+      },
+    };
+  }
+
   /** Called once if the model breaks: our mistake, and the end of this machine. */
   onFailure(hear: (error: unknown) => void): void {
     this.#onFailure = hear;
     if (this.#failure !== undefined) hear(this.#failure);
+  }
+
+  /** Called once when dom0 is shut down from inside (`xl shutdown 0`): whoever started the machine stops it. */
+  onPowerOff(hear: () => void): void {
+    this.#onPowerOff = hear;
   }
 
   stop(): Promise<void> {
@@ -295,6 +381,8 @@ export class Host implements HostApi {
     this.#consoles.endAll();
     this.#abandon(new Error("the host has been stopped"));
     await this.#unpacker.stop();
+    await this.#coreFiles.close();
+    await this.#userdataFiles?.flush();
     await this.#logs.close();
   }
 
@@ -341,12 +429,24 @@ export class Host implements HostApi {
 
   #start<T>(plan: Plan<T>, ended: (outcome: Ended<T>) => void): void {
     const { clock } = this.#dom0;
-    runPlan(
-      { clock, io: (ask, answer) => this.#outside.ask(() => this.#unpacker.answer(ask), answer) },
-      plan,
-      ended,
-    );
+    runPlan({ clock, io: (ask, answer) => this.#outside.ask(() => this.#answer(ask), answer) }, plan, ended);
     this.#pacer.kick();
+  }
+
+  #answer(question: Ask): Promise<unknown> {
+    switch (question.ask) {
+      case "core-file":
+        return this.#coreFiles.answer(question);
+      case "stream-take":
+      case "stream-put":
+        return this.#streams.answer(question);
+      case "stat-disk":
+      case "attach-disk":
+      case "detach-disk":
+        return this.#disks.answer(question);
+      default:
+        return this.#unpacker.answer(question);
+    }
   }
 
   #monitor(wish: CreateWish, domid: Domid, { monitorLog, monitorDone }: CreateRequest): void {
@@ -372,7 +472,7 @@ export class Host implements HostApi {
   }
 
   #held(file: CreateRequest["files"]["kernel"]): CreateWish["kernel"] {
-    if (file === undefined || "unreadable" in file) return file;
+    if (file === undefined || !("bytes" in file)) return file;
     return { path: file.path, bytes: this.#files.intern(file.bytes) };
   }
 
@@ -381,6 +481,18 @@ export class Host implements HostApi {
     if (this.#stopped !== undefined || this.#failure !== undefined) return;
     this.#pacer.sync();
     this.#xen.clock.at(at, act);
+    this.#pacer.kick();
+  }
+
+  /** From outside into dom0, right now: between two slices the model stands still. */
+  #enter(act: () => void): void {
+    if (this.#stopped !== undefined || this.#failure !== undefined) return;
+    this.#pacer.sync();
+    try {
+      act();
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#pacer.kick();
   }
 
@@ -401,8 +513,8 @@ export class Host implements HostApi {
   #endOf(domid: Domid): DomainEnd | undefined {
     const info = this.#dom0.gate.domctl.getInfo(domid);
     if (!info.ok || (info.value.dying && !info.value.shutdown)) return { how: "destroyed" };
-    if (!info.value.shutdown) return undefined;
     const reason = info.value.shutdownCode;
+    if (!info.value.shutdown || reason === SHUTDOWN.suspend) return undefined; // saved, it goes on or is destroyed
     const words = reason === SHUTDOWN.crash ? this.lastWords(domid) : undefined;
     return { how: "shutdown", reason, ...(words === undefined ? {} : { lastWords: words }) };
   }
@@ -421,6 +533,9 @@ export class Host implements HostApi {
 }
 
 const ENDS_KEPT = 1000;
+
+/** Where a state directory has its unpacked kernels. */
+export const cacheIn = (stateDirectory: string): string => join(stateDirectory, "cache");
 
 const earlier = (a: Nanos | undefined, b: Nanos | undefined): Nanos | undefined =>
   a === undefined || (b !== undefined && b < a) ? b : a;

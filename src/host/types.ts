@@ -5,7 +5,12 @@
 import type { DomainInfo, PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
 import type { Domid } from "../abi/types.ts";
 import type { DomainConfig } from "../toolstack/config/domain-config.ts";
+import type { LibxlDomainConfig } from "../toolstack/config/libxl-types.ts";
 import type { GuestFile } from "../toolstack/plan/create.ts";
+import type { SavedDomain } from "../toolstack/save/restore-domain.ts";
+import type { LifeApi } from "./life.ts";
+import type { SchedulingApi } from "./scheduling.ts";
+import type { SavingApi } from "./saving.ts";
 
 export interface HostOptions {
   /** Default 16384. */
@@ -19,6 +24,8 @@ export interface HostOptions {
   readonly seed?: number;
   /** Where logs, the console files and saved configs lie; undefined: nothing is written. */
   readonly stateDirectory?: string;
+  /** Where unpacked kernels are kept; default: in the state directory, where there is one. */
+  readonly cacheDirectory?: string;
 }
 
 /** A domain as `xl list` and its kin show it: the hypervisor's record and the toolstack's name. */
@@ -49,7 +56,11 @@ export interface ConsoleListener {
 
 export interface CreateRequest {
   readonly config: DomainConfig;
+  /** The config as it was read, for `xl list -l`; without it the domain is not listed there. */
+  readonly libxl?: LibxlDomainConfig;
   readonly files: { readonly kernel?: GuestFile; readonly ramdisk?: GuestFile };
+  /** It is restored from this, and not built; `files` are for a later life. */
+  readonly saved?: SavedDomain;
   readonly paused: boolean;
   /** Progress lines that xl prints at this verbosity (libxl's log), as they come. */
   readonly log?: (line: string) => void;
@@ -96,6 +107,9 @@ export interface HostApi {
   /** Why the domain died, in a line; undefined when nothing is known of it. */
   lastWords(domid: Domid): string | undefined;
   status(): HostStatus;
+  readonly life: LifeApi;
+  readonly scheduling: SchedulingApi;
+  readonly saving: SavingApi;
   /** Switches the machine off: guests end as on a power cut, logs are flushed. */
   stop(): Promise<void>;
 }

@@ -1,14 +1,14 @@
 /** What a file that a guest is made of comes to. Blocks for as long as it takes: for a worker thread. */
 import { readRamdisk } from "../dombuild/ramdisk.ts";
 import { kernelSymbols } from "../dombuild/symbols.ts";
-import type { Answers, Ask } from "../toolstack/wait.ts";
+import type { Answers, UnpackAsk } from "../toolstack/wait.ts";
 import { readKernelCached } from "./kernel-cache.ts";
 
 export function unpack(
-  ask: Ask["ask"],
+  ask: UnpackAsk["ask"],
   file: Uint8Array,
   cacheDirectory: string | undefined,
-): Answers[Ask["ask"]] {
+): Answers[UnpackAsk["ask"]] {
   switch (ask) {
     case "read-kernel":
       return readKernelCached(file, cacheDirectory);

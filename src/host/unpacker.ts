@@ -6,14 +6,14 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { Answers, AnswerTo, Ask } from "../toolstack/wait.ts";
+import type { Answers, AnswerTo, UnpackAsk } from "../toolstack/wait.ts";
 import { unpack } from "./unpack.ts";
 
-export type Unpacked = Answers[Ask["ask"]];
+export type Unpacked = Answers[UnpackAsk["ask"]];
 
 export interface UnpackJob {
   readonly id: number;
-  readonly ask: Ask["ask"];
+  readonly ask: UnpackAsk["ask"];
   readonly file: Uint8Array;
 }
 export interface UnpackAnswer {
@@ -27,7 +27,7 @@ const THREAD = new URL("./unpack-thread.js", import.meta.url);
 
 export class Unpacker {
   readonly #cacheDirectory: string | undefined;
-  readonly #known = new WeakMap<Uint8Array, Map<Ask["ask"], Promise<Unpacked>>>();
+  readonly #known = new WeakMap<Uint8Array, Map<UnpackAsk["ask"], Promise<Unpacked>>>();
   readonly #waiting = new Map<number, { resolve: (value: Unpacked) => void; reject: (e: unknown) => void }>();
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -37,8 +37,8 @@ export class Unpacker {
     this.#cacheDirectory = cacheDirectory;
   }
 
-  answer<A extends Ask>({ ask, file }: A): Promise<AnswerTo<A>> {
-    const answers = this.#known.get(file) ?? new Map<Ask["ask"], Promise<Unpacked>>();
+  answer<A extends UnpackAsk>({ ask, file }: A): Promise<AnswerTo<A>> {
+    const answers = this.#known.get(file) ?? new Map<UnpackAsk["ask"], Promise<Unpacked>>();
     this.#known.set(file, answers);
     const answer = answers.get(ask) ?? this.#work(ask, file);
     answers.set(ask, answer);
@@ -51,7 +51,7 @@ export class Unpacker {
     this.#worker = undefined;
   }
 
-  #work(ask: Ask["ask"], file: Uint8Array): Promise<Unpacked> {
+  #work(ask: UnpackAsk["ask"], file: Uint8Array): Promise<Unpacked> {
     if (!existsSync(fileURLToPath(THREAD))) {
       return Promise.resolve(unpack(ask, file, this.#cacheDirectory));
     }

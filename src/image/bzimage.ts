@@ -35,6 +35,20 @@ const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.b
 export const isBzImage = (bytes: Uint8Array): boolean =>
   bytes.length >= 0x250 && setupHeader.field.header.get(view(bytes), 0) === HDRS;
 
+/** The longest version that is read. */
+const VERSION_MAX = 256;
+
+/** What the kernel calls itself: "6.1.0-44-amd64 (build host) #1 SMP …". Undefined: the file does not say. */
+export function bzImageVersion(bytes: Uint8Array): string | undefined {
+  if (!isBzImage(bytes)) return undefined;
+  const offset = setupHeader.field.kernel_version.get(view(bytes), 0);
+  if (offset === 0) return undefined;
+  const start = offset + SECTOR;
+  const end = bytes.subarray(start, start + VERSION_MAX).indexOf(0);
+  const text = String.fromCharCode(...bytes.subarray(start, start + Math.max(end, 0)));
+  return /^[\x20-\x7e]+$/.test(text) ? text : undefined;
+}
+
 export type BzImageResult =
   | { readonly ok: true; readonly value: BzImage }
   | { readonly ok: false; readonly why: string; readonly problem: BzImageProblem; readonly version: number };

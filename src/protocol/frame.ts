@@ -39,6 +39,9 @@ export function encodeBytes(bytes: Uint8Array): Uint8Array[] {
   return frames;
 }
 
+/** A bytes frame without bytes: nothing more will come. */
+export const encodeEndOfBytes = (): Uint8Array => encode(FRAME_BYTES, new Uint8Array(0));
+
 function encode(kind: number, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(HEADER + payload.length);
   new DataView(frame.buffer).setUint32(0, payload.length + 1, true);

@@ -2,6 +2,9 @@
  * What a command says to a host and hears from it. One connection serves one command: a hello each way, then requests,
  * answered in order; `log` lines may come before an answer. After `console` has been answered, console frames flow.
  */
+import type { LifeMethods } from "./life.ts";
+import type { SaveMethods } from "./save.ts";
+import type { SchedulingMethods } from "./scheduling.ts";
 
 /** Both sides must say the same: a host of another version is told from a broken one. */
 export const PROTOCOL_VERSION = "xlab 1";
@@ -76,6 +79,8 @@ export interface ReportedVersion {
 export interface ReportedStatus {
   readonly pid: number;
   readonly stateDirectory: string;
+  /** For XENSTORED_PATH. */
+  readonly xenstoreSocket: string;
   readonly clock: "real" | "warp";
   readonly virtualNanos: number;
   readonly lagNanos: number;
@@ -112,7 +117,7 @@ interface ByDomid {
 type Nothing = Record<string, never>;
 
 /** Every request: what it takes, what it answers. */
-export interface Methods {
+export interface Methods extends LifeMethods, SaveMethods, SchedulingMethods {
   list: { params: Nothing; result: readonly ListedDomain[] };
   vcpus: { params: ByDomid; result: readonly ListedVcpu[] };
   domidOf: { params: { readonly name: string }; result: number | null };

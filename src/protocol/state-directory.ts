@@ -5,10 +5,13 @@ import { lstatSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 
-/** `sun_path` is 107 bytes on Linux, 103 on macOS; the name in it and a process number must fit too. */
+/** `sun_path` is 107 bytes on Linux, 103 on macOS; the sockets' names must fit too. */
 const LONGEST_DIRECTORY = 80;
 
 export const SOCKET_NAME = "host.sock";
+
+/** Where xenstored listens: what XENSTORED_PATH must say. The folder alone serves as XENSTORED_RUNDIR. */
+export const xenstoreSocketPath = (directory: string): string => join(directory, "xenstored", "socket");
 
 /** The directory cannot be used; the message says why and what to do. */
 export class StateDirectoryError extends Error {

@@ -1,7 +1,10 @@
 /** What toolstack operations work with: dom0's door to Xen, its xenstore connection, the clocks. */
 import type { Gate } from "../abi/hypercall.ts";
+import type { Domid } from "../abi/types.ts";
+import type { ProgramStart } from "../dombuild/program.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { XsClient } from "../xenstore/client/client.ts";
+import type { Userdata } from "./userdata.ts";
 
 export interface Dom0 {
   readonly gate: Gate;
@@ -11,6 +14,10 @@ export interface Dom0 {
   readonly wallclock: number;
   /** A fresh random uuid. */
   readonly newUuid: () => Uint8Array;
+  /** What is kept of each domain beside xenstore. */
+  readonly userdata: Userdata;
+  /** A shipped program by name, for the domain that it is to run in: what its vCPU begins with. */
+  readonly programOf: (name: string, domid: Domid, start: ProgramStart) => () => void;
 }
 
 /** Seconds since 1970 by dom0's clock. */
@@ -23,4 +30,13 @@ export function initDom0(xs: XsClient): void {
   xs.write("/local/pool/0/name", "Pool-0");
   xs.mkdir("/vm");
   xs.mkdir("/libxl");
+  acknowledgeShutdown(xs);
+}
+
+/** dom0 acknowledges a request to shut down as any domain does, and stays: what ends the machine is `xlab host stop`. */
+function acknowledgeShutdown(xs: XsClient): void {
+  const path = "/local/domain/0/control/shutdown";
+  xs.watch(path, () => {
+    if ((xs.read(path) ?? "") !== "") xs.write(path, "");
+  });
 }

@@ -17,17 +17,64 @@ import type { Clock } from "../lib/clock.ts";
 import type { XsClient } from "../xenstore/client/client.ts";
 import { XlError } from "./error.ts";
 
-/** Long work or a look outside that somebody else does meanwhile. */
-export type Ask =
+/** Long work over a file's bytes that somebody else does meanwhile. */
+export type UnpackAsk =
   | { readonly ask: "read-kernel"; readonly file: Uint8Array }
   | { readonly ask: "read-ramdisk"; readonly file: Uint8Array }
   /** Names for crash dumps; empty where the file is no kernel or names nothing. */
   | { readonly ask: "read-symbols"; readonly file: Uint8Array };
 
+/** What only a look at the host's files can tell, or do. */
+export type DiskAsk =
+  | { readonly ask: "stat-disk"; readonly path: string }
+  /** Opens the image for this device's back end; `path` undefined: an empty drive. */
+  | {
+      readonly ask: "attach-disk";
+      readonly domid: number;
+      readonly devid: number;
+      readonly path: string | undefined;
+      readonly format: string;
+      readonly readonly: boolean;
+    }
+  /** What was opened for it is closed, all written. */
+  | { readonly ask: "detach-disk"; readonly domid: number; readonly devid: number };
+
+/** Where a core file goes: a path, or a name in the dump directory. */
+export type CoreFileName = { readonly file: string } | { readonly dump: string };
+export type CoreFileAsk =
+  /** Made anew. */
+  | ({ readonly ask: "core-file"; readonly act: "open" } & CoreFileName)
+  /** Appends. */
+  | { readonly ask: "core-file"; readonly act: "write"; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly ask: "core-file"; readonly act: "close"; readonly id: number };
+export type CoreFileAnswer =
+  | { readonly ok: true; readonly id: number }
+  | { readonly ok: false; readonly errno: number; readonly why: string; readonly hint?: string };
+
+/** A stream that the host holds open, by its number: a save file, a pipe to another machine. */
+export type StreamAsk =
+  | { readonly ask: "stream-take"; readonly stream: number; readonly count: number }
+  | { readonly ask: "stream-put"; readonly stream: number; readonly bytes: Uint8Array };
+
+/** What only the outside can do. */
+export type Ask = StreamAsk | UnpackAsk | DiskAsk | CoreFileAsk;
+
 export interface Answers {
   "read-kernel": KernelResult;
   "read-ramdisk": Ramdisk;
   "read-symbols": readonly ImageSymbol[];
+  "core-file": CoreFileAnswer;
+  /** Fewer bytes than asked for: the stream has ended. */
+  "stream-take": Uint8Array;
+  /** undefined: it is on its way; else why it is not, in strerror's words. */
+  "stream-put": string | undefined;
+  /** `why`: in strerror's words. */
+  "stat-disk": { readonly ok: true } | { readonly ok: false; readonly why: string };
+  /** The block device that it is now, as Linux names and numbers it; or what the hotplug script would say. */
+  "attach-disk":
+    | { readonly ok: true; readonly node: string; readonly device: string }
+    | { readonly ok: false; readonly why: string; readonly pid: number; readonly hint?: string };
+  "detach-disk": null;
 }
 export type AnswerTo<A extends Ask> = Answers[A["ask"]];
 

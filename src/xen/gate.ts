@@ -1,13 +1,16 @@
 /** A Gate: a TypeScript domain's hypercalls, put together from the rooms that own the state. */
 import type { Gate } from "../abi/hypercall.ts";
 import type { Domain } from "./domain/domain.ts";
+import { vcpuCalls } from "./domain/vcpu-gate.ts";
 import { domctlCalls } from "./domctl/gate.ts";
+import { migrationCalls } from "./domctl/migration.ts";
 import { sysctlCalls } from "./domctl/sysctl-gate.ts";
 import { evtchnCalls } from "./evtchn/gate.ts";
 import { gnttabCalls } from "./gnttab/gate.ts";
 import type { LogRing } from "./log.ts";
 import type { Machine } from "./machine.ts";
 import { memoryCalls, mmuCalls } from "./memory/gate.ts";
+import { schedCalls } from "./sched/gate.ts";
 import { chargeDomain } from "./time/cost-table.ts";
 
 export function createGate(machine: Machine, domain: Domain, ring: LogRing): Gate {
@@ -18,7 +21,10 @@ export function createGate(machine: Machine, domain: Domain, ring: LogRing): Gat
     memory: memoryCalls(machine, domain),
     mmu: mmuCalls(machine, domain),
     domctl: domctlCalls(machine, domain),
+    vcpu: vcpuCalls(machine, domain),
+    migration: migrationCalls(machine, domain),
     sysctl: sysctlCalls(machine, domain, ring),
+    sched: schedCalls(machine, domain),
     consoleWrite(text) {
       // The hardware domain's lines stand as they are, everybody else's are marked.
       for (const line of text.replace(/\n$/, "").split("\n")) {

@@ -1,5 +1,6 @@
 /** The machine is switched on: frames, clock, scheduler, and Domain-0, whose programs are TypeScript. */
 import { DOMID_0, type Domid } from "../abi/types.ts";
+import { RUNSTATE_blocked } from "../abi/vcpu.ts";
 import { bug } from "../lib/absurd.ts";
 import { crashDomain } from "./domain/crash.ts";
 import { newDomain } from "./domain/create.ts";
@@ -11,7 +12,8 @@ import type { Machine } from "./machine.ts";
 import { allocFrames } from "./memory/allocate.ts";
 import { createFrameTable } from "./memory/frame-table.ts";
 import { allocXenFrame } from "./memory/xen-heap.ts";
-import { createRoundRobin } from "./sched/round-robin.ts";
+import { CreditScheduler } from "./sched/credit.ts";
+import { changeRunstate } from "./time/runstate.ts";
 import { VirtualTime } from "./time/virtual-time.ts";
 import { XEN_VERSION } from "./version/version.ts";
 
@@ -28,7 +30,7 @@ export function createMachine(options: XenOptions, ring: LogRing): Machine {
     engine,
     clock: time,
     time,
-    sched: createRoundRobin(options.pcpus, options.cpuMhz),
+    sched: new CreditScheduler(options.pcpus, time),
     frames,
     domains: new Map<Domid, Domain>(),
     domidRover: 0,
@@ -76,6 +78,8 @@ function createDom0(machine: Machine): void {
     const vcpu = createVcpu(machine, dom0, id);
     vcpu.initialised = true;
     vcpu.down = false;
+    vcpu.blocked = true;
+    changeRunstate(vcpu, RUNSTATE_blocked, 0);
     dom0.vcpus.push(vcpu);
   }
   const pages = options.dom0MemoryMib * PAGES_PER_MIB;

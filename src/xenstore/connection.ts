@@ -16,6 +16,14 @@ export interface Connection extends Subject {
   readonly wake: () => void;
 }
 
+/** Bytes that its watches, open transactions and waiting messages take. */
+export function bytesHeld({ watches, transactions, outbox }: Connection): number {
+  let bytes = outbox.bytes;
+  for (const { path, token } of watches) bytes += path.length + token.length;
+  for (const tx of transactions.values()) bytes += tx.bytes;
+  return bytes;
+}
+
 export function newConnection(domid: number, outbox: Outbox, wake: () => void): Connection {
   return {
     domid,

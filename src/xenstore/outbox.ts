@@ -2,7 +2,7 @@
  * Messages that wait for a peer, in order. Answers are never dropped: a peer that does not fetch them is not read from.
  * Events are: one that already waits in the same words is not said twice, and a guest's may not pile up without end.
  */
-import { XS, xsdSockmsg } from "../abi/io/xs-wire.ts";
+import { XENSTORE_PAYLOAD_MAX, XS, xsdSockmsg } from "../abi/io/xs-wire.ts";
 import type { Packet } from "./wire.ts";
 
 export class Outbox {
@@ -22,6 +22,11 @@ export class Outbox {
     return this.#queue.length === 0;
   }
 
+  /** What waits, headers included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Answers that wait (one being sent counts until it is taken). */
   get answers(): number {
     return this.#answers;
@@ -30,6 +35,7 @@ export class Outbox {
   push(packet: Packet): void {
     const size = xsdSockmsg.size + packet.payload.length;
     if (packet.type === XS.WATCH_EVENT) {
+      if (packet.payload.length > XENSTORE_PAYLOAD_MAX) return; // no peer would take it
       // @introduceDomain and @releaseDomain are said as often as they happen.
       if (!packet.payload.startsWith("@")) {
         if (this.#events.has(packet.payload)) return;

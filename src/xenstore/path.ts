@@ -1,5 +1,5 @@
 /** Paths of the tree: which are valid, whose they are, what lies in what (docs/misc/xenstore.txt). */
-import { XENSTORE_ABS_PATH_MAX, XENSTORE_REL_PATH_MAX } from "../abi/io/xs-wire.ts";
+import { XENSTORE_REL_PATH_MAX } from "../abi/io/xs-wire.ts";
 
 /** `/local/domain/N`, where relative paths of domain N start. */
 export const domainPath = (domid: number): string => `/local/domain/${domid}`;
@@ -7,13 +7,13 @@ export const domainPath = (domid: number): string => `/local/domain/${domid}`;
 const CHARACTERS = /^[0-9A-Za-z/_@-]+$/;
 const DOMAIN_PREFIX = /^\/local\/domain\/\d{1,5}\//;
 
-/** An absolute path that may name a node. What follows `/local/domain/N/` counts against the shorter limit. */
-export function isValidPath(path: string): boolean {
-  if (!path.startsWith("/") || path.length > XENSTORE_ABS_PATH_MAX) return false;
+/** An absolute path that may name a node. Behind `/local/domain/N/` the count begins anew. */
+export function isValidPath(path: string, longest = XENSTORE_REL_PATH_MAX): boolean {
+  if (!path.startsWith("/")) return false;
   if (path !== "/" && path.endsWith("/")) return false;
   if (path.includes("//") || !CHARACTERS.test(path)) return false;
   const own = DOMAIN_PREFIX.exec(path)?.[0].length ?? 0;
-  return path.length <= own + XENSTORE_REL_PATH_MAX;
+  return path.length <= own + longest;
 }
 
 /** `@introduceDomain`, `@releaseDomain`: events that are no nodes. */

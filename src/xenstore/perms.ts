@@ -6,6 +6,8 @@ export type Access = "n" | "r" | "w" | "b";
 export interface Perm {
   readonly domid: number;
   readonly access: Access;
+  /** Its domain was not there when this was said, or has gone since: a later one of that number inherits nothing. */
+  readonly ignored?: true;
 }
 
 /** Owner first; never empty. */
@@ -33,13 +35,13 @@ export function permsFor(who: Subject, perms: Perms): number {
   }
   for (let i = 1; i < perms.length; i++) {
     const perm = perms[i];
-    if (perm !== undefined && (perm.domid === who.domid || perm.domid === who.target))
-      return MASK[perm.access];
+    if (perm === undefined || perm.ignored === true) continue;
+    if (perm.domid === who.domid || perm.domid === who.target) return MASK[perm.access];
   }
   return MASK[owner.access];
 }
 
-const PERM = /^([nrwb])(\d{1,5})$/;
+const PERM = /^([nrwb])(\d{1,9})$/;
 
 /** `n0`, `r5`; undefined when one of them is no permission. */
 export function parsePerms(strings: readonly string[]): Perms | undefined {
@@ -55,10 +57,19 @@ export function parsePerms(strings: readonly string[]): Perms | undefined {
 
 export const formatPerms = (perms: Perms): string[] => perms.map((perm) => perm.access + perm.domid);
 
-/** The list without entries for `domid` (which has gone); the owner stays as it is. */
+/** The list without `domid` (which has gone); what it owned is dom0's. */
 export function withoutDomain(perms: Perms, domid: number): Perms {
   const [owner, ...others] = perms;
-  return others.some((perm) => perm.domid === domid)
-    ? [owner, ...others.filter((perm) => perm.domid !== domid)]
-    : perms;
+  return [
+    owner.domid === domid ? { ...owner, domid: 0 } : owner,
+    ...others.filter((perm) => perm.domid !== domid),
+  ];
+}
+
+/** The list with those entries marked whose domain is not `inForce`; the owner stays as it is. */
+export function markIgnored(perms: Perms, inForce: (domid: number) => boolean): Perms {
+  const [owner, ...others] = perms;
+  const stale = (perm: Perm): boolean => perm.ignored !== true && !inForce(perm.domid);
+  if (!others.some(stale)) return perms;
+  return [owner, ...others.map((perm): Perm => (stale(perm) ? { ...perm, ignored: true } : perm))];
 }

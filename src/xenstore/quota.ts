@@ -1,12 +1,17 @@
-/** What one unprivileged domain may use up, as C xenstored 4.17 has it by default. dom0 is not bound by any. */
+import { XENSTORE_REL_PATH_MAX } from "../abi/io/xs-wire.ts";
+
+/**
+ * What one unprivileged domain may use up, as C xenstored 4.17 has it by default; `xenstore-control quota set` changes
+ * them. dom0 is not bound by any.
+ */
 export interface Quota {
-  /** Nodes owned (ENOSPC). */
+  /** Nodes owned (ENOSPC). A transaction that creates may not even reach it. */
   readonly nodes: number;
-  /** Watches set (E2BIG). */
+  /** Watches set, beyond the first (E2BIG). */
   readonly watches: number;
   /** Bytes of a node: value, permissions, names of children (ENOSPC). */
   readonly entrySize: number;
-  /** Transactions open at once (ENOSPC). */
+  /** Transactions open at once, beyond the first (ENOSPC). */
   readonly transactions: number;
   /** Entries in a permission list (ENOSPC). */
   readonly permsPerNode: number;
@@ -14,8 +19,10 @@ export interface Quota {
   readonly transactionNodes: number;
   /** Answers not yet fetched; no further request is read until the domain takes some. */
   readonly outstanding: number;
-  /** Bytes of answers and events that wait for the domain; further events are dropped. */
-  readonly queuedBytes: number;
+  /** Bytes of nodes, watches, open transactions and messages that wait (ENOMEM; an event is dropped). */
+  readonly memory: number;
+  /** Bytes of a path, behind `/local/domain/N/` where it begins so (EINVAL; dom0 too). */
+  readonly pathLength: number;
 }
 
 export const DEFAULT_QUOTA: Quota = {
@@ -26,5 +33,6 @@ export const DEFAULT_QUOTA: Quota = {
   permsPerNode: 5,
   transactionNodes: 1024,
   outstanding: 20,
-  queuedBytes: 2 * 1024 * 1024,
+  memory: 2.5 * 1024 * 1024,
+  pathLength: XENSTORE_REL_PATH_MAX,
 };

@@ -39,7 +39,7 @@ export interface RingOptions {
   readonly notify: () => void;
   readonly request: (packet: Packet) => void;
   /** Answers waiting beyond which nothing is read. */
-  readonly outstanding: number;
+  readonly outstanding: () => number;
 }
 
 export class DomainRing {
@@ -123,7 +123,7 @@ export class DomainRing {
   /** Reads one message or a part of it; true when bytes moved. */
   #take(): boolean {
     if (this.#state !== "open" || this.#connection === undefined) return false;
-    if (this.#connection.outbox.answers >= this.#options.outstanding) return false;
+    if (this.#connection.outbox.answers >= this.#options.outstanding()) return false;
     const cons = this.#frame.getUint32(OFFSET.reqCons);
     const prod = this.#frame.getUint32(OFFSET.reqProd);
     const filled = (prod - cons) >>> 0;

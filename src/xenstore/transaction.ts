@@ -1,15 +1,13 @@
 /**
  * A transaction works on its own snapshot of the tree. It commits only if no node that it touched (read, wrote, or
  * found absent) has been changed by others meanwhile; else EAGAIN, and the caller tries anew.
+ *
+ * What it keeps is bounded by the nodes that it touches, however often it does.
  */
 import type { XsErrno } from "../abi/io/xs-wire.ts";
 import type { Perms } from "./perms.ts";
-import type { Content, Node, Tree } from "./tree.ts";
+import { type Content, type Node, recordSize, type Tree } from "./tree.ts";
 import type { Reach } from "./watch.ts";
-
-type Change =
-  | { readonly what: "put"; readonly path: string; readonly content: Content }
-  | { readonly what: "remove"; readonly path: string };
 
 export interface QueuedEvent {
   readonly path: string;
@@ -18,6 +16,8 @@ export interface QueuedEvent {
   readonly oldPerms: Perms | undefined;
 }
 
+const isBelow = (path: string, above: string): boolean => path.startsWith(`${above}/`);
+
 export class Transaction {
   readonly id: number;
   readonly tree: Tree;
@@ -25,12 +25,16 @@ export class Transaction {
   failed: XsErrno | undefined;
   /** A node was created in it: the quota is checked again at its end. */
   created = false;
+  /** Bytes of the changes that it holds. */
+  bytes = 0;
   readonly #base: Tree;
   readonly #baseRoot: Node;
-  /** Generation, at the start, of every node touched; 0: absent. */
+  /** Every node touched, in order: its generation at the start; 0: absent. */
   readonly #touched = new Map<string, number>();
-  readonly #changes: Change[] = [];
-  readonly #events = new Map<string, QueuedEvent>();
+  /** What it takes away first, then what it puts, in order. */
+  readonly #removed = new Set<string>();
+  readonly #put = new Map<string, Content>();
+  readonly #events = new Map<string, Reach>();
 
   constructor(id: number, tree: Tree) {
     this.id = id;
@@ -39,12 +43,12 @@ export class Transaction {
     this.#baseRoot = tree.root;
   }
 
-  touch(path: string): void {
-    if (!this.#touched.has(path)) this.#touched.set(path, this.#base.get(path)?.generation ?? 0);
-  }
-
-  touchedNodes(): number {
-    return this.#touched.size;
+  /** False: it would be more than `most` nodes. */
+  touch(path: string, most: number): boolean {
+    if (this.#touched.has(path)) return true;
+    if (this.#touched.size >= most) return false;
+    this.#touched.set(path, this.#base.get(path)?.generation ?? 0);
+    return true;
   }
 
   ownedAtStart(domid: number): number {
@@ -52,25 +56,34 @@ export class Transaction {
   }
 
   put(path: string, content: Content): Node {
-    this.#changes.push({ what: "put", path, content });
+    const before = this.#put.get(path);
+    if (before !== undefined) this.bytes -= recordSize(before, 0) + path.length;
+    this.bytes += recordSize(content, 0) + path.length;
+    this.#put.set(path, content);
     return this.tree.put(path, content);
   }
 
   remove(path: string): void {
-    this.#changes.push({ what: "remove", path });
+    for (const [put, content] of this.#put) {
+      if (put !== path && !isBelow(put, path)) continue;
+      this.bytes -= recordSize(content, 0) + put.length;
+      this.#put.delete(put);
+    }
+    if (this.#base.get(path) !== undefined) this.#removed.add(path);
     this.tree.remove(path);
   }
 
   /** An event to be said at commit; "below" replaces "exact", not the other way round. */
   queueEvent(path: string, reach: Reach): void {
-    const known = this.#events.get(path);
-    if (known?.reach === "below") return;
-    const oldPerms = this.#base.get(path)?.perms;
-    this.#events.set(path, { path, reach, oldPerms });
+    if (this.#events.get(path) !== "below") this.#events.set(path, reach);
   }
 
-  events(): Iterable<QueuedEvent> {
-    return this.#events.values();
+  /** In the order in which the nodes were first touched. */
+  *events(): Generator<QueuedEvent> {
+    for (const path of this.#touched.keys()) {
+      const reach = this.#events.get(path);
+      if (reach !== undefined) yield { path, reach, oldPerms: this.#base.get(path)?.perms };
+    }
   }
 
   conflictsWith(tree: Tree): boolean {
@@ -87,9 +100,7 @@ export class Transaction {
       tree.adopt(this.tree);
       return;
     }
-    for (const change of this.#changes) {
-      if (change.what === "put") tree.put(change.path, change.content);
-      else tree.remove(change.path);
-    }
+    for (const path of this.#removed) tree.remove(path);
+    for (const [path, content] of this.#put) tree.put(path, content);
   }
 }

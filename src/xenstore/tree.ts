@@ -13,6 +13,8 @@ export interface Node {
   /** Number of the change that last touched value, permissions or the list of children. */
   readonly generation: number;
   readonly children: ReadonlyMap<string, Node>;
+  /** Length of the list of children as it is said on the wire. */
+  readonly childBytes: number;
 }
 
 export type Content = Pick<Node, "value" | "perms">;
@@ -22,25 +24,46 @@ export interface Counter {
   generation: number;
 }
 
+/** What a domain owns. */
+interface Owned {
+  readonly nodes: number;
+  readonly bytes: number;
+}
+
 const NO_CHILDREN: ReadonlyMap<string, Node> = new Map();
+const NOTHING: Owned = { nodes: 0, bytes: 0 };
+
+/** Sizes of C xenstored's record of a node. */
+const RECORD_HEADER = 24;
+const RECORD_PERM = 8;
+
+/** Bytes that a node counts against `entrySize`. */
+export const recordSize = ({ value, perms }: Content, childBytes: number): number =>
+  RECORD_HEADER + RECORD_PERM * perms.length + value.length + childBytes;
 
 const namesOf = (path: string): string[] => (path === "/" ? [] : path.slice(1).split("/"));
 
 export class Tree {
   root: Node;
   readonly #counter: Counter;
-  /** Nodes by owner: what the quota counts. */
-  readonly #owned: Map<number, number>;
+  /** By owner: what the quotas count. */
+  readonly #owned: Map<number, Owned>;
 
-  constructor(counter: Counter, root?: Node, owned?: ReadonlyMap<number, number>) {
+  constructor(counter: Counter, root?: Node, owned?: ReadonlyMap<number, Owned>) {
     this.#counter = counter;
-    this.root = root ?? {
+    this.#owned = new Map(owned);
+    if (root !== undefined) {
+      this.root = root;
+      return;
+    }
+    this.root = {
       value: "",
       perms: [{ domid: 0, access: "n" }],
       generation: ++counter.generation,
       children: NO_CHILDREN,
+      childBytes: 0,
     };
-    this.#owned = new Map(owned);
+    this.#count("/", this.root, 1);
   }
 
   snapshot(): Tree {
@@ -51,11 +74,17 @@ export class Tree {
   adopt(other: Tree): void {
     this.root = other.root;
     this.#owned.clear();
-    for (const [domid, count] of other.#owned) this.#owned.set(domid, count);
+    for (const [domid, owned] of other.#owned) this.#owned.set(domid, owned);
   }
 
+  /** How many nodes a domain owns. */
   ownedBy(domid: number): number {
-    return this.#owned.get(domid) ?? 0;
+    return (this.#owned.get(domid) ?? NOTHING).nodes;
+  }
+
+  /** How many bytes they are, paths included. */
+  bytesOf(domid: number): number {
+    return (this.#owned.get(domid) ?? NOTHING).bytes;
   }
 
   get(path: string): Node | undefined {
@@ -75,9 +104,10 @@ export class Tree {
       perms: content.perms,
       generation: ++this.#counter.generation,
       children: before?.children ?? NO_CHILDREN,
+      childBytes: before?.childBytes ?? 0,
     };
-    if (before !== undefined) this.#count(before.perms[0].domid, -1);
-    this.#count(node.perms[0].domid, 1);
+    if (before !== undefined) this.#count(path, before, -1);
+    this.#count(path, node, 1);
     this.#replace(path, node, before === undefined);
     return node;
   }
@@ -86,12 +116,19 @@ export class Tree {
   remove(path: string): void {
     const node = this.get(path);
     if (node === undefined) return;
-    for (const gone of walk(path, node)) this.#count(gone.node.perms[0].domid, -1);
+    for (const gone of walk(path, node)) this.#count(gone.path, gone.node, -1);
     this.#replace(path, undefined, true);
   }
 
-  #count(domid: number, by: number): void {
-    this.#owned.set(domid, this.ownedBy(domid) + by);
+  #count(path: string, node: Node, by: 1 | -1): void {
+    const domid = node.perms[0].domid;
+    const { nodes, bytes } = this.#owned.get(domid) ?? NOTHING;
+    const after = {
+      nodes: nodes + by,
+      bytes: bytes + by * (recordSize(node, node.childBytes) + path.length),
+    };
+    if (after.nodes === 0) this.#owned.delete(domid);
+    else this.#owned.set(domid, after);
   }
 
   #replace(path: string, node: Node | undefined, touchesParent: boolean): void {
@@ -103,10 +140,19 @@ export class Tree {
     const parent = this.get(parentPath);
     if (parent === undefined) return;
     const children = new Map(parent.children);
-    if (node === undefined) children.delete(nameOf(path));
-    else children.set(nameOf(path), node);
-    const generation = touchesParent ? ++this.#counter.generation : parent.generation;
-    this.#replace(parentPath, { ...parent, generation, children }, false);
+    const name = nameOf(path);
+    if (node === undefined) children.delete(name);
+    else children.set(name, node);
+    if (!touchesParent) {
+      this.#replace(parentPath, { ...parent, children }, false);
+      return;
+    }
+    const grown = (name.length + 1) * (node === undefined ? -1 : 1);
+    const generation = ++this.#counter.generation;
+    const after = { ...parent, generation, children, childBytes: parent.childBytes + grown };
+    this.#count(parentPath, parent, -1);
+    this.#count(parentPath, after, 1);
+    this.#replace(parentPath, after, false);
   }
 }
 

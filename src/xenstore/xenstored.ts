@@ -17,7 +17,7 @@ import { isSpecial, parentOf } from "./path.ts";
 import { isPrivileged, PERM_READ, type Perms, permsFor, withoutDomain } from "./perms.ts";
 import { DEFAULT_QUOTA, type Quota } from "./quota.ts";
 import type { Transaction } from "./transaction.ts";
-import { Tree, walk } from "./tree.ts";
+import { type Counter, type Node, Tree, type Visit, walk } from "./tree.ts";
 import { View } from "./view.ts";
 import { hears, pathFor, type Reach } from "./watch.ts";
 import { answer, type Packet, watchEvent } from "./wire.ts";
@@ -26,7 +26,10 @@ const ONLY_DOM0: Perms = [{ domid: 0, access: "n" }];
 
 export class Xenstored {
   readonly gate: Gate;
-  readonly quota: Quota;
+  /** What is in force; CONTROL may change it. */
+  quota: Quota;
+  /** Counts changes of the store. */
+  readonly counter: Counter = { generation: 0 };
   readonly tree: Tree;
   readonly domains: Domains;
   /** Who may hear @introduceDomain and @releaseDomain. */
@@ -39,7 +42,7 @@ export class Xenstored {
   constructor(gate: Gate, quota: Quota = DEFAULT_QUOTA) {
     this.gate = gate;
     this.quota = quota;
-    this.tree = new Tree({ generation: 0 });
+    this.tree = new Tree(this.counter);
     for (const path of ["/tool", "/tool/xenstored"]) this.tree.put(path, { value: "", perms: ONLY_DOM0 });
     this.domains = new Domains(this);
   }
@@ -69,7 +72,7 @@ export class Xenstored {
       if (found === "unknown") {
         result = no("ENOENT");
       } else {
-        const view = this.view(conn, found);
+        const view = new View(this, conn, found);
         const done = row.handle({ xs: this, conn, tx: found, view, payload: packet.payload });
         result = done.result;
         after = done.after;
@@ -82,10 +85,6 @@ export class Xenstored {
     this.gate.charge("byte", packet.payload.length + reply.payload.length);
     this.gate.charge("entry", entries);
     conn.wake();
-  }
-
-  view(conn: Connection, tx: Transaction | undefined): View {
-    return new View(conn, this.tree, tx, this.quota, (path, reach, old) => this.fire(path, reach, old));
   }
 
   /** Tells every watcher that may know of it. */
@@ -104,13 +103,15 @@ export class Xenstored {
     }
   }
 
-  /** A domain has gone: what it owned goes too, and nobody inherits the rights of its number. */
+  /** A domain has gone: what it owned goes too, with all below it, and nobody serves it any more. */
   forget(domid: number): void {
     for (const [event, perms] of this.specialPerms) this.specialPerms.set(event, withoutDomain(perms, domid));
-    for (const { path, node } of [...walk("/", this.tree.root)]) {
-      if (node.perms[0].domid === domid && path !== "/") this.tree.remove(path);
-      else if (withoutDomain(node.perms, domid) !== node.perms && this.tree.get(path) !== undefined) {
-        this.tree.put(path, { value: node.value, perms: withoutDomain(node.perms, domid) });
+    if (this.tree.ownedBy(domid) > 0) {
+      for (const orphan of [...topmostOf(domid, "/", this.tree.root)]) {
+        for (const { path, node } of walk(orphan.path, orphan.node)) {
+          this.fire(path, path === orphan.path ? "below" : "exact", this.domains.settled(node));
+        }
+        this.tree.remove(orphan.path);
       }
     }
     for (const conn of this.#connections) if (conn.target === domid) conn.target = undefined;
@@ -125,10 +126,22 @@ export class Xenstored {
     if (reads(oldPerms)) return true;
     const node = this.tree.get(path);
     if (node === undefined) return false;
-    return reads(node.perms) || (path !== "/" && reads(this.tree.get(parentOf(path))?.perms));
+    if (reads(this.domains.settled(node))) return true;
+    const parent = path === "/" ? undefined : this.tree.get(parentOf(path));
+    return parent !== undefined && reads(this.domains.settled(parent));
   }
 
   #transactionOf(conn: Connection, id: number): Transaction | undefined | "unknown" {
     return id === 0 ? undefined : (conn.transactions.get(id) ?? "unknown");
   }
+}
+
+/** The nodes of an owner that lie in no other of its nodes. */
+function* topmostOf(domid: number, path: string, node: Node): Generator<Visit> {
+  if (node.perms[0].domid === domid && path !== "/") {
+    yield { path, node };
+    return;
+  }
+  for (const [name, child] of node.children)
+    yield* topmostOf(domid, path === "/" ? `/${name}` : `${path}/${name}`, child);
 }

@@ -9,6 +9,9 @@ import { join } from "node:path";
 import type { PhysInfo, VcpuInfo, XenVersion } from "../../src/abi/hypercall.ts";
 import { Domid, Mfn } from "../../src/abi/types.ts";
 import { Session } from "../../src/host/daemon/session.ts";
+import type { LifeApi } from "../../src/host/life.ts";
+import type { SavingApi } from "../../src/host/saving.ts";
+import { createScheduling, type SchedulingApi } from "../../src/host/scheduling.ts";
 import type {
   ConsoleAttachment,
   ConsoleListener,
@@ -21,6 +24,7 @@ import type {
 import { Nanos } from "../../src/lib/brand.ts";
 import { SOCKET_NAME } from "../../src/protocol/state-directory.ts";
 import { XlError } from "../../src/toolstack/error.ts";
+import { LifeBench } from "./fake-life.ts";
 
 export function fakeDomain(
   domid: number,
@@ -75,6 +79,19 @@ export class FakeMachine implements HostApi {
   log: readonly string[] = [];
   /** What is known of why a domain died. */
   readonly words = new Map<number, string>();
+
+  readonly toolstack = new LifeBench();
+  readonly life: LifeApi = this.toolstack.life;
+  readonly saving: SavingApi = {
+    save: () => Promise.reject(new Error("a machine without guests saves none")),
+    restore: () => Promise.reject(new Error("a machine without guests restores none")),
+    resume: () => [],
+  };
+  readonly scheduling: SchedulingApi = createScheduling({
+    dom0: this.toolstack.bench.dom0,
+    enter: () => {},
+    kick: () => {},
+  });
 
   async create(request: CreateRequest): Promise<Domid> {
     for (const line of this.log) request.log?.(line);
@@ -221,16 +238,20 @@ class Keys implements AsyncIterable<string> {
   }
 }
 
-export interface ServedMachine {
-  readonly machine: FakeMachine;
+export interface Served<M extends HostApi> {
+  readonly machine: M;
   readonly state: string;
   /** As SIGKILL would: every connection drops. */
   die(): void;
   close(): Promise<void>;
 }
 
+export type ServedMachine = Served<FakeMachine>;
+export const serveMachine = (machine: FakeMachine = new FakeMachine()): Promise<ServedMachine> =>
+  serveHost(machine);
+
 /** Serves `machine` on the socket of a state directory of its own. */
-export async function serveMachine(machine: FakeMachine = new FakeMachine()): Promise<ServedMachine> {
+export async function serveHost<M extends HostApi>(machine: M): Promise<Served<M>> {
   const state = mkdtempSync(join(tmpdir(), "xlab-fake-"));
   const sockets = new Set<import("node:net").Socket>();
   const server: Server = createServer((socket) => {

@@ -4,11 +4,13 @@ import { XEN_ELFNOTE } from "../../src/abi/elfnote.ts";
 import { buildFaultLines, cannotMap, cannotOpen, emptyFile } from "../../src/dombuild/fault.ts";
 import { type KernelResult, readKernel } from "../../src/dombuild/kernel.ts";
 import { readRamdisk } from "../../src/dombuild/ramdisk.ts";
+import { ehdr64, shdr64 } from "../../src/image/elf/layout.ts";
 import { lz4Payload, makeBzImage } from "../image/make-bzimage.ts";
 import {
   ascii,
   linuxNotes,
   makeElf,
+  makeElf32,
   note,
   type TestElf,
   type TestNote,
@@ -141,6 +143,30 @@ describe("a kernel file", () => {
     expect(kernel.segments.map((segment) => segment.paddr)).toEqual([0x1000000, 0x1000001]);
   });
 
+  it("with BSD_SYMTAB finds its symbols behind itself, as an ELF file that follows its size", () => {
+    const symtab = { rows: new Uint8Array(51).fill(7), names: ascii("\0start\0panic\0") };
+    const notes = [...linuxNotes(ENTRY), note("BSD_SYMTAB", "yes")];
+    const kernel = value(readKernel(elf({ notes, symtab })));
+    const { paddr, bytes } = kernel.bsdSymbols ?? { paddr: 0, bytes: new Uint8Array(0) };
+    expect(paddr).toBe(0x1000000 + 5000);
+    // 4 + 64 + 3 * 64 = 260, to 264; 51 rows to 320; 13 names to 336
+    expect(bytes.length).toBe(336);
+    expect(kernel.addresses.virtKend).toBe(VIRT_BASE + 0x1000000n + 5000n + 336n);
+    const view = new DataView(bytes.buffer);
+    expect(view.getUint32(0, true)).toBe(320 + 13 - 4);
+    const inside = readElfSections(bytes.subarray(4));
+    expect(inside).toEqual([
+      { type: 0, offset: 0, size: 0, link: 0 },
+      { type: 2, offset: 264 - 4, size: 51, link: 2 },
+      { type: 3, offset: 320 - 4, size: 13, link: 0 },
+    ]);
+    expect([...bytes.subarray(264, 264 + 51)]).toEqual([...symtab.rows]);
+    expect([...bytes.subarray(320, 320 + 13)]).toEqual([...symtab.names]);
+    expect([...bytes.subarray(4, 11)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+    // libelf forgives a kernel that has none
+    expect(value(readKernel(elf({ notes }))).bsdSymbols).toBeUndefined();
+  });
+
   it("whose INIT_P2M is not below VIRT_BASE or not aligned has its list behind the kernel, as libxc does", () => {
     for (const odd of [VIRT_BASE + 0x7000_0000n, 0x80_0000_0001n])
       expect(
@@ -172,7 +198,13 @@ describe("a kernel is refused, and the sentence names what is wrong", () => {
       () => Uint8Array.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, ...new Uint8Array(99)]),
       /packed with xz as a whole/,
     ],
-    ["a 32-bit image", () => patched(linux, 4, 1), /32-bit ELF image; .* use an x86_64 kernel/],
+    [
+      "a 32-bit kernel",
+      () => makeElf32(linuxNotes(0xc0100000n)),
+      /is a 32-bit PV kernel \(note PAE_MODE "yes"\); .* use an x86_64 kernel/,
+    ],
+    ["a 32-bit image without notes", () => makeElf32([]), /no Xen notes/],
+    ["an object file", () => patched(linux, 16, 1), /is a relocatable object \(.o\), which must be linked/],
     ["another machine's", () => patched(linux, 18, 0xb7), /for machine 183, not for x86-64/],
     ["a big endian one", () => patched(linux, 5, 2), /not little endian/],
     ["an odd class", () => patched(linux, 4, 3), /names class 3/],
@@ -361,7 +393,7 @@ describe("a kernel is refused, and the sentence names what is wrong", () => {
     [
       "a zstd payload",
       makeBzImage(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0])),
-      /packed with zstd, which xlab cannot unpack yet; give the unpacked ELF/,
+      /payload at 0x840 cannot be unpacked: the zstd payload has only 8 bytes/,
     ],
     [
       "an xz payload cut off",
@@ -405,6 +437,27 @@ describe("libxc's words", () => {
       "libxl: error: libxl_dom.c:646:libxl__build_pv: xc_dom_kernel_file failed: No such file or directory",
     ]);
   });
+  it.each<[string, TestNote[], string]>([
+    ["with PAE", linuxNotes(0n), "xen-3.0-x86_32p"],
+    ["without", linuxNotes(0n).filter((row) => row.type !== XEN_ELFNOTE.PAE_MODE), "xen-3.0-x86_32"],
+  ])("for a 32-bit kernel %s: the type that this hypervisor does not offer", (_which, notes, type) => {
+    expect(lines(readKernel(makeElf32(notes)))).toEqual([
+      `xc: error: panic: xg_dom_boot.c:86: xc_dom_compat_check: guest type ${type} not supported by xen kernel, sorry: Invalid kernel`,
+      PARSE,
+    ]);
+  });
+  it("for a kernel of dom0, and for one that wants what no PV guest has", () => {
+    const wanting = (features: string): string | undefined =>
+      lines(readKernel(elf({ notes: notesWith("FEATURES", note("FEATURES", features)) })))[0];
+    expect(wanting("!dom0")).toBe(
+      "xc: error: panic: xg_dom_elfloader.c:179: xc_dom_parse_elf_kernel: Kernel does not support unprivileged (DomU) operation: Invalid kernel",
+    );
+    expect(wanting("!supervisor_mode_kernel")).toBe(
+      "xc: error: panic: xg_dom_core.c:936: xc_dom_parse_image: unsupported feature requested: Invalid configuration",
+    );
+    expect(wanting("!nonsense")).toBe(NO_LOADER);
+    expect(wanting("nonsense|dom0|!writable_page_tables")).toBeUndefined();
+  });
   it("for an empty file, a directory, a ramdisk", () => {
     expect(buildFaultLines(emptyFile("kernel-file", "k"))[0]).toBe(
       "xc: error: panic: xg_dom_core.c:230: 'k': zero length file: Internal error",
@@ -438,6 +491,16 @@ describe("a ramdisk", () => {
     expect(readRamdisk(new Uint8Array(0))).toEqual({ bytes: new Uint8Array(0), length: 0 });
   });
 });
+
+function readElfSections(bytes: Uint8Array): { type: number; offset: number; size: number; link: number }[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const header = ehdr64.read(view, 0);
+  expect(header).toMatchObject({ e_phnum: 0, e_phoff: 0, e_shentsize: 64, e_ehsize: 64, e_shstrndx: 0 });
+  return Array.from({ length: header.e_shnum }, (_, i) => {
+    const row = shdr64.read(view, header.e_shoff + i * header.e_shentsize);
+    return { type: row.sh_type, offset: row.sh_offset, size: row.sh_size, link: row.sh_link };
+  });
+}
 
 function patched(bytes: Uint8Array, at: number, byte: number): Uint8Array {
   const out = Uint8Array.from(bytes);

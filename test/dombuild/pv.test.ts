@@ -4,7 +4,7 @@ import { startInfo } from "../../src/abi/start-info.ts";
 import { Domid, Port } from "../../src/abi/types.ts";
 import { buildFaultLines } from "../../src/dombuild/fault.ts";
 import { type ParsedKernel, readKernel } from "../../src/dombuild/kernel.ts";
-import { buildPv, type PvBuilt, type PvRequest } from "../../src/dombuild/pv.ts";
+import { buildPv, buildPvSteps, type PvBuilt, type PvRequest, type PvResult } from "../../src/dombuild/pv.ts";
 import { ascii, linuxNotes, makeElf, note, type TestNote, VIRT_BASE } from "../image/make-elf.ts";
 import { guestsDirectory, noGuests } from "../support/guests.ts";
 import { FakeGate } from "./fake-gate.ts";
@@ -53,6 +53,47 @@ const text = (page: Uint8Array, offset: number): string =>
   new TextDecoder().decode(page.subarray(offset, page.indexOf(0, offset)));
 
 describe("a PV domain", () => {
+  it("is built in steps, each of few pages, so that nobody waits long for a turn", () => {
+    const fake = new FakeGate();
+    const ramdisk = { bytes: filled(10 << 20, 0xcc), length: 10 << 20 };
+    const steps = buildPvSteps(fake.gate, Domid(5), request(linuxLike(), { ramdisk, memKib: 1 << 20 }));
+    let most = { written: 0, populated: 0 };
+    let result: PvResult | undefined;
+    while (result === undefined) {
+      const before = { written: fake.writes, populated: fake.p2m.size };
+      const step = steps.next();
+      most = {
+        written: Math.max(most.written, fake.writes - before.written),
+        populated: Math.max(most.populated, fake.p2m.size - before.populated),
+      };
+      if (step.done) result = step.value;
+    }
+    expect(result.ok).toBe(true);
+    expect(fake.p2m.size).toBe(1 << 18);
+    expect(fake.writes).toBeGreaterThan(2560 + 512);
+    expect(most.written).toBeLessThan(150);
+    expect(most.populated).toBe(4096);
+  });
+
+  it("has the symbols that its note BSD_SYMTAB asks for behind its image, mapped", () => {
+    const symtab = { rows: filled(48, 7), names: ascii("\0panic\0") };
+    const read = readKernel(
+      makeElf({
+        notes: [...linuxNotes(ENTRY), note("BSD_SYMTAB", "yes")],
+        segments: [{ paddr: 0x100000n, vaddr: VIRT_BASE + 0x100000n, bytes: filled(0x1ffc, 0xaa) }],
+        symtab,
+      }),
+    );
+    if (!read.ok) throw new Error(read.why);
+    const { fake, built } = build(read.value);
+    // From 0x101ffc, aligned to 8 in the next page: size, headers, rows and names.
+    const size = new DataView(fake.bytes(fake.walk(VIRT_BASE + 0x102000n)?.mfn ?? -1).buffer);
+    expect(size.getUint32(0, true)).toBe(264 + 48 + 7 - 4);
+    expect(size.getUint32(4, true)).toBe(0x464c457f);
+    expect([...new Uint8Array(size.buffer, 264, 48)]).toEqual([...symtab.rows]);
+    expect(built.layout.startInfo.pfn).toBe(0x103);
+  });
+
   it("starts as public/xen.h promises: ring pages, stack, tables, p2m and ramdisk in libxc's order", () => {
     const ramdisk = { bytes: ascii("initramfs".repeat(1000)), length: 9000 };
     const { fake, built } = build(linuxLike(), { ramdisk });

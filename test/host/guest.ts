@@ -20,6 +20,7 @@ export const domainConfig = (more: Partial<DomainConfig> = {}): DomainConfig => 
   maxVcpus: 1,
   maxEventChannels: 1023,
   maxGrantFrames: undefined,
+  disks: [],
   cpuWeight: undefined,
   cap: undefined,
   on: {

@@ -4,12 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Domid } from "../../src/abi/types.ts";
-import { readKernelCached } from "../../src/host/kernel-cache.ts";
 import { LastWords } from "../../src/host/last-words.ts";
 import { fileNameFor, openLogs } from "../../src/host/logs.ts";
 import { OUTSIDE_NANOS, Outside } from "../../src/host/outside.ts";
 import { FileStore } from "../../src/host/unpacker.ts";
-import { linuxNotes, makeElf, VIRT_BASE } from "../image/make-elf.ts";
 import { FakeClock } from "../support/fake-gate.ts";
 
 let directory = "";
@@ -68,23 +66,6 @@ describe("logs", () => {
     expect(fileNameFor("")).toBe("_");
     expect(fileNameFor("a\nb\u0000c")).toBe("a_b_c");
     expect(Buffer.byteLength(fileNameFor("ü".repeat(500)))).toBeLessThanOrEqual(200);
-  });
-});
-
-describe("the kernel cache", () => {
-  const entry = VIRT_BASE + 0x100000n;
-  const kernel = makeElf({
-    notes: linuxNotes(entry),
-    segments: [{ paddr: 0x100000n, vaddr: entry, bytes: new Uint8Array(100).fill(7) }],
-  });
-
-  test("what is in it is judged anew, and a damaged entry is passed over", () => {
-    const plain = readKernelCached(kernel, undefined);
-    expect(plain.ok).toBe(true);
-    expect(readKernelCached(kernel, directory)).toEqual(plain);
-    expect(readKernelCached(new Uint8Array(10), directory).ok).toBe(false);
-    for (const name of readdirSync(directory)) writeFileSync(join(directory, name), "{}\nrubbish");
-    expect(readKernelCached(kernel, directory)).toEqual(plain);
   });
 });
 

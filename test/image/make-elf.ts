@@ -2,13 +2,18 @@
 
 import { XEN_ELFNOTE, type XenElfnote } from "../../src/abi/elfnote.ts";
 import {
+  EM_386,
   EM_X86_64,
   ET_EXEC,
+  ehdr32,
   ehdr64,
   PT_LOAD,
   PT_NOTE,
+  phdr32,
   phdr64,
   SHT_NOTE,
+  SHT_STRTAB,
+  SHT_SYMTAB,
   shdr64,
 } from "../../src/image/elf/layout.ts";
 
@@ -35,6 +40,8 @@ export interface TestElf {
   /** Text of a `__xen_guest` section. */
   readonly xenGuest?: string;
   readonly entry?: bigint;
+  /** A symbol table: its rows and its names, as they lie in the file. */
+  readonly symtab?: { readonly rows: Uint8Array; readonly names: Uint8Array };
 }
 
 export const u64 = (n: bigint): Uint8Array => {
@@ -97,7 +104,7 @@ export function makeElf(spec: TestElf): Uint8Array {
   const guest = spec.xenGuest === undefined ? undefined : ascii(`${spec.xenGuest}\0`);
   const phnum = spec.segments.length + (inSegment ? 1 : 0);
   const names = ascii("\0.note.Xen\0__xen_guest\0.shstrtab\0");
-  const sections: { name: number; type: number; offset: number; size: number }[] = [];
+  const sections: { name: number; type: number; offset: number; size: number; link?: number }[] = [];
 
   let size = ehdr64.size + phnum * phdr64.size;
   const place = (length: number, align: number): number => {
@@ -108,11 +115,19 @@ export function makeElf(spec: TestElf): Uint8Array {
   const segmentAt = spec.segments.map((segment) => place(segment.bytes.length, 8));
   const notesAt = place(notes.length, 4);
   const guestAt = guest === undefined ? 0 : place(guest.length, 4);
+  const rowsAt = place(spec.symtab?.rows.length ?? 0, 8);
+  const symbolNamesAt = place(spec.symtab?.names.length ?? 0, 1);
   const namesAt = place(names.length, 4);
   if (!inSegment && notes.length > 0)
     sections.push({ name: 1, type: SHT_NOTE, offset: notesAt, size: notes.length });
   if (guest !== undefined) sections.push({ name: 11, type: 1, offset: guestAt, size: guest.length });
-  sections.push({ name: 23, type: 3, offset: namesAt, size: names.length });
+  if (spec.symtab !== undefined) {
+    const { rows, names } = spec.symtab;
+    const link = sections.length + 2;
+    sections.push({ name: 0, type: SHT_SYMTAB, offset: rowsAt, size: rows.length, link });
+    sections.push({ name: 0, type: SHT_STRTAB, offset: symbolNamesAt, size: names.length });
+  }
+  sections.push({ name: 23, type: SHT_STRTAB, offset: namesAt, size: names.length });
   const shnum = sections.length + 1;
   const shoff = place(shnum * shdr64.size, 8);
 
@@ -161,6 +176,10 @@ export function makeElf(spec: TestElf): Uint8Array {
     });
   out.set(notes, notesAt);
   if (guest !== undefined) out.set(guest, guestAt);
+  if (spec.symtab !== undefined) {
+    out.set(spec.symtab.rows, rowsAt);
+    out.set(spec.symtab.names, symbolNamesAt);
+  }
   out.set(names, namesAt);
   sections.forEach((section, i) => {
     shdr64.write(view, shoff + (i + 1) * shdr64.size, {
@@ -170,11 +189,39 @@ export function makeElf(spec: TestElf): Uint8Array {
       sh_addr: 0n,
       sh_offset: section.offset,
       sh_size: section.size,
-      sh_link: 0,
+      sh_link: section.link ?? 0,
       sh_info: 0,
       sh_addralign: 4,
       sh_entsize: 0,
     });
   });
+  return out;
+}
+
+/** A 32-bit kernel: one segment, and its notes. */
+export function makeElf32(notes: readonly TestNote[]): Uint8Array {
+  const tables = ehdr32.size + 2 * phdr32.size;
+  const content = noteBytes(notes);
+  const out = new Uint8Array(tables + content.length + 64);
+  const view = new DataView(out.buffer);
+  out.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  ehdr32.write(view, 0, {
+    e_type: ET_EXEC,
+    e_machine: EM_386,
+    e_entry: 0xc0100000,
+    e_phoff: ehdr32.size,
+    e_shoff: 0,
+    e_phentsize: phdr32.size,
+    e_phnum: 2,
+    e_shentsize: 0,
+    e_shnum: 0,
+    e_shstrndx: 0,
+  });
+  const row = { p_offset: tables, p_vaddr: 0, p_paddr: 0, p_flags: 7 };
+  const size = content.length;
+  phdr32.write(view, ehdr32.size, { ...row, p_type: PT_NOTE, p_filesz: size, p_memsz: 0 });
+  const code = { p_type: PT_LOAD, p_offset: tables + size, p_filesz: 64, p_memsz: 64 };
+  phdr32.write(view, ehdr32.size + phdr32.size, { ...row, ...code });
+  out.set(content, tables);
   return out;
 }

@@ -9,6 +9,7 @@ import { Domid, type Gfn, type Gref, Mfn, Port } from "../../src/abi/types.ts";
 import { VIRQ_DOM_EXC } from "../../src/abi/xen.ts";
 import { Nanos } from "../../src/lib/brand.ts";
 import type { Clock, Timer } from "../../src/lib/clock.ts";
+import { noMigration } from "./no-migration.ts";
 
 export class FakeClock implements Clock {
   #now = 0;
@@ -106,7 +107,7 @@ export class FakeMachine {
   freePages = 1 << 20;
   claimed = 0;
   commandline = "dom0_mem=1024M";
-  #nextDomid = 1;
+  nextDomid = 1;
   #nextMfn = 1000;
   #nextPort = 1;
   readonly #handlers = new Map<number, () => void>();
@@ -133,7 +134,7 @@ export class FakeMachine {
 
   /** A domain as if built, with a ring page behind each reserved grant. */
   addDomain(domid: number, grants: readonly number[] = [0, 1]): FakeDomain {
-    this.#nextDomid = domid;
+    this.nextDomid = domid;
     const made = this.gate.domctl.create({
       handle: new Uint8Array(16),
       type: "pv",
@@ -252,6 +253,7 @@ export class FakeMachine {
           }),
         copyFrom: () => refuse("ENOSYS"),
         copyTo: () => refuse("ENOSYS"),
+        setupTable: () => refuse("ENOSYS"),
         seed: (domid: Domid, ref: Gref, _to: Domid, frame: Gfn) =>
           this.#withDomain(domid, (domain) => {
             domain.granted.set(ref, this.frame(frame));
@@ -276,12 +278,15 @@ export class FakeMachine {
         setMemoryMap: () => done,
         mapForeign: (domid, mfn) => this.#withDomain(domid, () => ok(this.frame(mfn))),
       },
-      mmu: { pinL4: () => done, unpin: () => done },
+      mmu: { pinL4: () => done, unpin: () => done, setMachphys: () => done },
+      vcpu: { up: () => done, down: () => done },
       domctl: {
+        setProgram: () => refuse("ENOSYS"),
+        setTarget: () => refuse("EPERM"),
         create: (wanted) => {
-          const domid = Domid(wanted.domid ?? this.#nextDomid);
+          const domid = Domid(wanted.domid ?? this.nextDomid);
           if (this.domains.has(domid)) return refuse("EEXIST");
-          this.#nextDomid = domid + 1;
+          this.nextDomid = domid + 1;
           this.domains.set(domid, {
             wanted,
             granted: new Map(),
@@ -354,9 +359,15 @@ export class FakeMachine {
         setTimeOffset: () => done,
         setSchedCredit: () => done,
         getSchedCredit: () => ok({ weight: 256, cap: 0 }),
+        sendTrigger: (domid, trigger) =>
+          this.#withDomain(domid, () => (trigger === 0 ? done : refuse(trigger >= 3 ? "EINVAL" : "ENOSYS"))),
+        softReset: () => refuse("EINVAL"),
         setSymbols: () => done,
       },
+      migration: noMigration,
       sysctl: {
+        getCreditParams: () => ok({ tsliceMs: 30, ratelimitUs: 1000, migrationDelayUs: 0 }),
+        setCreditParams: () => done,
         physinfo: () =>
           ok({
             threadsPerCore: 1,
@@ -388,7 +399,18 @@ export class FakeMachine {
           buildId: "",
           scheduler: "credit2",
         }),
+        debugKeys: (keys) => {
+          this.log.push(`(XEN) keys ${keys}`);
+          return done;
+        },
         readConsole: () => ok(this.log.join("\n")),
+      },
+      sched: {
+        now: () => Nanos(0),
+        setTimer: () => {},
+        resume: () => {},
+        shutdown: () => {},
+        become: () => refuse("ENOSYS"),
       },
       consoleWrite: (text) => void this.log.push(text),
       charge: (work, count) => void this.charged.set(work, (this.charged.get(work) ?? 0) + count),

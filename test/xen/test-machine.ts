@@ -61,6 +61,7 @@ export function addDomain(machine: Machine, domid: number, options: DomainOption
     domid: domid as Domid,
     type: "pv",
     privileged: options.privileged ?? false,
+    target: undefined,
     vcpus: [] as Vcpu[],
     memory: createDomainMemory(options.maxPages ?? 1_000_000),
     grants: createGrantTable(options.maxGrantFrames ?? 4, options.maxMaptrackFrames ?? 1),

@@ -127,7 +127,30 @@ const tables: Record<string, readonly Row[]> = {
     [1, 0, "SET_PERMS", "name|n1|", "EACCES"],
     [2, 0, "READ", "/local/domain/1/data|", ""],
     [2, 0, "SET_PERMS", "/local/domain/1/data|n1|b2|", "EACCES"],
-    [1, 0, "SET_PERMS", "data|n1|r2|r3|r4|r5|r6|", "ENOSPC"],
+    [0, 0, "SET_PERMS", "/local/domain/1/data|n2|", "OK"],
+    [1, 0, "READ", "data|", "EACCES"],
+    [2, 0, "WRITE", "/local/domain/1/data|two", "OK"],
+  ],
+  "a domain that is not there owns nothing, and is given nothing": [
+    ...GUEST,
+    [0, 0, "SET_PERMS", "/secret|n77|", "ENOENT"],
+    [0, 0, "SET_PERMS", "/secret|n70000|", "ENOENT"],
+    [0, 0, "SET_PERMS", "/secret|n0|r77|", "OK"],
+    [0, 0, "GET_PERMS", "/secret|", "n0|r77"],
+    [0, 0, "SET_PERMS", "@releaseDomain|n77|", "ENOENT"],
+  ],
+  "special events are dom0's, unless it lets others hear them": [
+    [1, 0, "WATCH", "@introduceDomain|t|", "OK"],
+    [1, 0, "WATCH", "@nothing|t|", "OK"],
+    [1, 0, "WATCH", `@${"x".repeat(2048)}|t|`, "EINVAL"],
+    [1, "events", ["@introduceDomain t", "@nothing t"]],
+    [1, 0, "SET_PERMS", "@introduceDomain|n0|r1|", "EACCES"],
+    [0, 0, "SET_PERMS", "@nothing|n0|", "EINVAL"],
+    [0, 0, "SET_PERMS", "@introduceDomain|n2|", "OK"],
+    [2, 0, "SET_PERMS", "@introduceDomain|n2|r1|", "OK"],
+    [1, 0, "SET_PERMS", "@introduceDomain|n1|", "EACCES"],
+    [0, 0, "GET_PERMS", "@introduceDomain|", "EINVAL"],
+    [0, 0, "READ", "@introduceDomain|", "EINVAL"],
   ],
   "what belongs to the toolstack is refused to guests": [
     ...GUEST,
@@ -139,7 +162,10 @@ const tables: Record<string, readonly Row[]> = {
     [1, 0, "CONTROL", "check|", "EACCES"],
     [1, 0, "SET_PERMS", "@releaseDomain|n1|", "EACCES"],
     [0, 0, "CONTROL", "check|", "OK"],
+    [0, 0, "CONTROL", "check|x|", "EINVAL"],
     [0, 0, "CONTROL", "nonsense|", "EINVAL"],
+    [0, 0, "CONTROL", "", "EINVAL"],
+    [0, 0, "IS_DOMAIN_INTRODUCED", "32752|", "T"],
     [0, 0, "IS_DOMAIN_INTRODUCED", "0|", "T"],
     [0, 0, "IS_DOMAIN_INTRODUCED", "5|", "F"],
   ],
@@ -264,6 +290,43 @@ const tables: Record<string, readonly Row[]> = {
     [0, 0, "READ", "/x/a|", "2"],
     [0, 0, "READ", "/y/new/er|", "2"],
   ],
+  "who looked for a node must try again when its directory has changed": [
+    [0, 0, "WRITE", "/d|1", "OK"],
+    [0, 0, "TRANSACTION_START", "|", "= a"],
+    [0, "a", "READ", "/d/wanted|", "ENOENT"],
+    [0, 0, "WRITE", "/d/other|1", "OK"],
+    [0, "a", "TRANSACTION_END", "T|", "EAGAIN"],
+  ],
+  "a transaction's events come once each, in the order in which it met the nodes": [
+    [0, 0, "WRITE", "/d/a|1", "OK"],
+    [0, 0, "WRITE", "/d/b/c|1", "OK"],
+    [0, 0, "WATCH", "/d|t|", "OK"],
+    [0, "events", ["/d t"]],
+    [0, 0, "TRANSACTION_START", "|", "= a"],
+    [0, "a", "READ", "/d/b|", ""],
+    [0, "a", "WRITE", "/d/a|2", "OK"],
+    [0, "a", "WRITE", "/d/a|3", "OK"],
+    [0, "a", "SET_PERMS", "/d/a|n0|", "OK"],
+    [0, "a", "RM", "/d/b|", "OK"],
+    [0, "a", "TRANSACTION_END", "T|", "OK"],
+    [0, "events", ["/d/b t", "/d/a t"]],
+  ],
+  "changes of a transaction are replayed in their order": [
+    [0, 0, "WRITE", "/d/one/below|1", "OK"],
+    [0, 0, "WRITE", "/d/two|1", "OK"],
+    [0, 0, "TRANSACTION_START", "|", "= a"],
+    [0, "a", "WRITE", "/d/three|1", "OK"],
+    [0, "a", "RM", "/d/one|", "OK"],
+    [0, "a", "WRITE", "/d/one/new|1", "OK"],
+    [0, "a", "WRITE", "/d/gone/again|1", "OK"],
+    [0, "a", "RM", "/d/gone|", "OK"],
+    [0, "a", "WRITE", "/d/two|2", "OK"],
+    [0, 0, "WRITE", "/elsewhere|1", "OK"],
+    [0, "a", "TRANSACTION_END", "T|", "OK"],
+    [0, 0, "DIRECTORY", "/d|", "two|three|one"],
+    [0, 0, "DIRECTORY", "/d/one|", "new"],
+    [0, 0, "READ", "/d/two|", "2"],
+  ],
   "a node removed and made anew in a transaction is empty": [
     [0, 0, "WRITE", "/d/old/er|1", "OK"],
     [0, 0, "WRITE", "/e|1", "OK"],
@@ -299,13 +362,61 @@ describe("quotas bind guests, not dom0", () => {
       [1, "a", "TRANSACTION_END", "F|", "OK"],
     ]);
   });
-  test("watches", () => {
-    const rows: Row[] = [0, 1, 2].map((n) => [1, 0, "WATCH", `data|${n}|`, "OK"]);
-    bench({ watches: 3 }).play([...GUEST, ...rows, [1, 0, "WATCH", "data|3|", "E2BIG"]]);
+  test("watches: 4.17 counts those there are, so that 129 fit", () => {
+    const rows = Array.from({ length: 129 }, (_, n): Row => [1, 0, "WATCH", `data|${n}|`, "OK"]);
+    bench().play([
+      ...GUEST,
+      ...rows,
+      [1, 0, "WATCH", "data|more|", "E2BIG"],
+      [1, 0, "WATCH", "data|0|", "EEXIST"],
+      [1, 0, "UNWATCH", "data|7|", "OK"],
+      [1, 0, "WATCH", "data|more|", "OK"],
+    ]);
   });
-  test("transactions", () => {
-    const rows: Row[] = ["a", "b"].map((letter) => [1, 0, "TRANSACTION_START", "|", `= ${letter}`]);
-    bench({ transactions: 2 }).play([...GUEST, ...rows, [1, 0, "TRANSACTION_START", "|", "ENOSPC"]]);
+  test("transactions: so do they, and 11 fit", () => {
+    const rows = Array.from({ length: 11 }, (_, n): Row => [1, 0, "TRANSACTION_START", "|", `= t${n}`]);
+    bench().play([
+      ...GUEST,
+      ...rows,
+      [1, 0, "TRANSACTION_START", "|", "ENOSPC"],
+      [1, "t3", "TRANSACTION_END", "F|", "OK"],
+      [1, 0, "TRANSACTION_START", "|", "= t11"],
+    ]);
+  });
+  test("1,000 nodes, and one less for a transaction", () => {
+    const rows = Array.from({ length: 998 }, (_, n): Row => [1, 0, "MKDIR", `data/${n % 9}/${n}|`, "OK"]);
+    bench().play([
+      ...GUEST,
+      ...rows.slice(0, 989), // with data and its nine children: 999
+      [1, 0, "TRANSACTION_START", "|", "= a"],
+      [1, "a", "MKDIR", "data/0/x|", "OK"],
+      [1, "a", "TRANSACTION_END", "T|", "ENOSPC"],
+      [1, 0, "MKDIR", "data/0/x|", "OK"],
+      [1, 0, "MKDIR", "data/0/y|", "ENOSPC"],
+      [1, 0, "WRITE", "data/0/x|still", "OK"],
+    ]);
+  });
+  test("bytes of all together", () => {
+    bench({ memory: 7500 }).play([
+      ...GUEST,
+      [1, 0, "WRITE", `data/a|${"x".repeat(1900)}`, "OK"],
+      [1, 0, "WRITE", `data/b|${"x".repeat(1900)}`, "OK"],
+      [1, 0, "WRITE", `data/c|${"x".repeat(1900)}`, "OK"],
+      [1, 0, "WRITE", `data/d|${"x".repeat(1900)}`, "ENOMEM"],
+      [1, 0, "WATCH", `data|${"t".repeat(2500)}|`, "ENOMEM"],
+      [1, 0, "WRITE", `data/a|${"y".repeat(1900)}`, "OK"],
+      [1, 0, "RM", "data/b|", "OK"],
+      [1, 0, "WRITE", `data/d|${"x".repeat(1900)}`, "OK"],
+      [0, 0, "WRITE", `/local/domain/1/data/e|${"x".repeat(1900)}`, "OK"],
+    ]);
+  });
+  test("entries in a permission list", () => {
+    bench().play([
+      ...GUEST,
+      [1, 0, "SET_PERMS", "data|n1|r2|r3|r4|r5|", "OK"],
+      [1, 0, "SET_PERMS", "data|n1|r2|r3|r4|r5|r6|", "ENOSPC"],
+      [0, 0, "SET_PERMS", "/local/domain/1/data|n1|r2|r3|r4|r5|r6|", "OK"],
+    ]);
   });
   test("size of a node", () => {
     bench().play([
@@ -343,19 +454,72 @@ test("a list too long for one answer is read in parts", () => {
 
 test("what a dead domain owned goes, and its number inherits nothing", () => {
   const { xs, machine, play } = bench();
-  machine.addDomain(1);
   play([
     ...GUEST,
     [1, 0, "WRITE", "data/x|1", "OK"],
     [0, 0, "WRITE", "/shared|", "OK"],
     [0, 0, "SET_PERMS", "/shared|n0|r1|r2|", "OK"],
   ]);
-  xs.forget(1);
   play([
+    [0, 0, "WATCH", "/local/domain/1|t|", "OK"],
+    [0, 0, "WATCH", "/local/domain/1/data/x|u|", "OK"],
+    [0, "events", ["/local/domain/1 t", "/local/domain/1/data/x u"]],
+  ]);
+  machine.reap(1);
+  machine.settle();
+  play([
+    [0, "events", ["/local/domain/1/data/x u", "/local/domain/1/data t"]],
     [0, 0, "READ", "/local/domain/1/data|", "ENOENT"],
-    [0, 0, "GET_PERMS", "/local/domain/1|", "n0"],
-    [0, 0, "GET_PERMS", "/shared|", "n0|r2"],
-    [1, 0, "READ", "name|", "EACCES"],
+    [0, 0, "GET_PERMS", "/shared|", "n0|r1|r2"], // said, and of no effect
+    [2, 0, "READ", "/shared|", ""],
   ]);
   expect(xs.tree.ownedBy(1)).toBe(0);
+  machine.addDomain(1);
+  play([
+    [1, 0, "READ", "/shared|", "EACCES"],
+    [0, 0, "WRITE", "/shared|written since", "OK"],
+    [1, 0, "READ", "/shared|", "EACCES"],
+    [1, 0, "READ", "name|", "EACCES"],
+    [0, 0, "SET_PERMS", "/shared|n0|r1|", "OK"],
+    [1, 0, "READ", "/shared|", "written since"],
+  ]);
+});
+
+test("xenstore-control shows the quotas and sets them", () => {
+  const { play } = bench();
+  play([
+    ...GUEST,
+    [0, 0, "CONTROL", "help|", "check\t\nprint\t<string>\nquota\t[set <name> <val>|<domid>]\nhelp\t\n"],
+    [0, 0, "CONTROL", "quota|set|nodes|0|", "EINVAL"],
+    [0, 0, "CONTROL", "quota|set|nonsense|5|", "EINVAL"],
+    [0, 0, "CONTROL", "quota|set|nodes|2|", "OK"],
+    [1, 0, "WRITE", "data/a|", "OK"],
+    [1, 0, "WRITE", "data/b|", "ENOSPC"],
+    [0, 0, "CONTROL", "quota|99|", "ENOENT"],
+    [1, 0, "WATCH", "data|t|", "OK"],
+  ]);
+  const rows = [
+    "nodes            :        2 Nodes per domain",
+    "watches          :      128 Watches per domain",
+    "transactions     :       10 Transactions per domain",
+    "outstanding      :       20 Outstanding requests per domain",
+    "transaction-nodes:     1024 Max. number of accessed nodes per transaction",
+    "memory           :  2621440 Total Xenstore memory per domain (error level)",
+    "node-size        :     2048 Max. size of a node",
+    "path-max         :     2048 Max. length of a node path",
+    "permissions      :        5 Max. number of permissions per node",
+  ];
+  play([[0, 0, "CONTROL", "quota|", `Quota settings:\n${rows.map((row) => `${row}\n`).join("")}`]]);
+});
+
+test("what a transaction holds is bounded by the nodes that it touches", () => {
+  const { xs, play } = bench();
+  play([...GUEST, [1, 0, "TRANSACTION_START", "|", "= a"]]);
+  for (let n = 0; n < 2000; n++) play([[1, "a", "WRITE", `data/same|${n}`, "OK"]]);
+  for (let n = 0; n < 3000; n++) {
+    const seen = n < 1022 ? "ENOENT" : "ENOSPC"; // data/same and data were met before
+    play([[1, "a", "READ", `data/${n}|`, seen]]);
+  }
+  expect(xs.domains.usage(1)?.nodes).toBe(1);
+  play([[1, "a", "TRANSACTION_END", "T|", "ENOMEM"]]);
 });

@@ -28,6 +28,7 @@ export interface Bench {
 
 export function bench(quota: Partial<Quota> = {}): Bench {
   const machine = new FakeMachine();
+  for (let domid = 1; domid <= 6; domid++) machine.addDomain(domid);
   const xs = new Xenstored(machine.gate, { ...DEFAULT_QUOTA, ...quota });
   const peers = new Map<number, Connection>();
   const transactions = new Map<string, number>();

@@ -1,6 +1,7 @@
 /** xl list: the domains, their memory, state and time. */
 import { XlError } from "../../toolstack/error.ts";
 import { defineCommand } from "../command.ts";
+import type { HostClient } from "../connection.ts";
 import { withHost } from "../connection-use.ts";
 import { findDomain, isDomid } from "../find-domain.ts";
 import { domainTable } from "../format/domain-list.ts";
@@ -29,7 +30,8 @@ export const list = defineCommand({
     return withHost(async (host) => {
       const domid = wanted === undefined ? undefined : await findDomain(host, wanted);
       if (args.has("long")) {
-        throw new XlError(1, [], "`xl list --long' is not modelled yet: no host keeps a domain's JSON");
+        out(await longList(host, wanted, domid));
+        return 0;
       }
       const domains = await host.call("list", {});
       const shown = domid === undefined ? domains : domains.filter((domain) => domain.domid === domid);
@@ -52,3 +54,21 @@ export const list = defineCommand({
     });
   },
 });
+
+/** xl's JSON: an array of what is kept of each domain, and a newline more. A domain of which nothing is kept is left out. */
+async function longList(
+  host: HostClient,
+  wanted: string | undefined,
+  domid: number | undefined,
+): Promise<string> {
+  if (domid !== undefined && (await host.call("nameOf", { domid })) === null) {
+    const known = (await host.call("list", {})).some((domain) => domain.domid === domid);
+    if (!known) throw new XlError(1, [`Error: Domain '${wanted}' does not exist.`]);
+  }
+  const configs = await host.call("domainConfigs", { domids: domid === undefined ? null : [domid] });
+  const items = configs.map(({ domid: id, json }) => {
+    const indented = json.replaceAll("\n", "\n        ").replace(/^ +$/gm, "");
+    return `    {\n        "domid": ${id},\n        "config": ${indented}\n    }`;
+  });
+  return `[\n${items.join(",\n")}\n]\n\n`;
+}

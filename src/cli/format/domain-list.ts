@@ -6,6 +6,8 @@ export interface ListColumns {
   readonly context: boolean;
   readonly cpupool: boolean;
   readonly numa: boolean;
+  /** Promised and not allocated yet. */
+  readonly claim?: boolean;
 }
 
 const PAGES_PER_MIB = 256;
@@ -19,16 +21,17 @@ export function domainTable(domains: readonly ListedDomain[], columns: ListColum
     .join("");
 }
 
-function header({ verbose, context, cpupool, numa }: ListColumns): string {
+function header({ verbose, context, cpupool, numa, claim }: ListColumns): string {
   let line = "Name                                        ID   Mem VCPUs\tState\tTime(s)";
   if (verbose) line += "   UUID                            Reason-Code\tSecurity Label";
   else if (context) line += "   Security Label";
+  if (claim === true) line += "  Claimed";
   if (cpupool) line += "         Cpupool";
   if (numa) line += " NODE Affinity";
   return line;
 }
 
-function row(domain: ListedDomain, { verbose, context, cpupool, numa }: ListColumns): string {
+function row(domain: ListedDomain, { verbose, context, cpupool, numa, claim }: ListColumns): string {
   const mib = Math.floor((domain.totPages + domain.outstandingPages) / PAGES_PER_MIB);
   // xl keeps the seconds in a C float.
   const seconds = Math.fround(Math.fround(domain.cpuTime) / 1e9);
@@ -44,6 +47,9 @@ function row(domain: ListedDomain, { verbose, context, cpupool, numa }: ListColu
     line += ` ${(domain.shutdown ? domain.shutdownCode.toString(16) : "-").padStart(8)}`;
   }
   if (verbose || context) line += ` ${"-".padStart(16)}`;
+  if (claim === true) {
+    line += ` ${String(Math.floor(domain.outstandingPages / PAGES_PER_MIB)).padStart(5)}`;
+  }
   if (cpupool) line += poolOf(domain.cpupool).padStart(16);
   if (numa) line += " all";
   return line;
@@ -62,7 +68,8 @@ export function stateOf(domain: ListedDomain): string {
   ].join("");
 }
 
-function uuidOf(hex: string): string {
+/** 32 hexadecimal digits as a uuid is written. */
+export function uuidOf(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 

@@ -70,6 +70,7 @@ async function describe(client: HostClient): Promise<string> {
   const rows: readonly (readonly [string, string | number])[] = [
     ["pid", status.pid],
     ["state directory", status.stateDirectory],
+    ["xenstore socket", status.xenstoreSocket],
     ["clock", status.clock],
     ["virtual time", `${(status.virtualNanos / NANOS_PER_SECOND).toFixed(3)} s`],
     ["behind the wall", `${(status.lagNanos / NANOS_PER_SECOND).toFixed(3)} s`],

@@ -5,10 +5,11 @@ import { out, warn } from "../output.ts";
 import { hint, report } from "../report.ts";
 import type { XlabCommand } from "./command.ts";
 import { host } from "./host.ts";
+import { inspect } from "./inspect.ts";
 import type { OpenLocalHost } from "./local-host.ts";
 import { run } from "./run.ts";
 
-const COMMANDS: readonly XlabCommand[] = [run, host];
+const COMMANDS: readonly XlabCommand[] = [run, inspect, host];
 const USAGE = 2;
 
 /** Runs a command line of xlab's and answers its exit status; never throws. `openLocalHost`: a machine in this process. */

@@ -1,11 +1,12 @@
 /**
- * A build tool, not part of the model: assembles hello.asm beside this file's source into build/hello.elf.
+ * A build tool, not part of the model: assembles our own guests into build/: hello.elf and redteam.elf.
  *
  *   node dist/guests/hello/build.js [--if-stale]
  */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { redteamSource } from "../redteam/source.ts";
 import { assemble, formatErrors } from "./asm/assemble.ts";
 import { elfFile } from "./asm/elf-file.ts";
 
@@ -13,22 +14,24 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 const source = join(root, "src/guests/hello/hello.asm");
 const target = join(root, "build/hello.elf");
 
-function build(): number {
-  const program = assemble(readFileSync(source, "utf8"));
+function build(name: string, text: string): number {
+  const program = assemble(text);
   if (!program.ok) {
-    process.stderr.write(`${formatErrors("src/guests/hello/hello.asm", program.errors)}\n`);
+    process.stderr.write(`${formatErrors(name, program.errors)}\n`);
     return 1;
   }
   const file = elfFile(program.value);
   if (!file.ok) {
-    process.stderr.write(`src/guests/hello/hello.asm: ${file.why}\n`);
+    process.stderr.write(`${name}: ${file.why}\n`);
     return 1;
   }
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, file.value);
-  process.stdout.write(`build/hello.elf: ${file.value.length} bytes\n`);
+  mkdirSync(join(root, "build"), { recursive: true });
+  writeFileSync(join(root, `build/${name}.elf`), file.value);
+  process.stdout.write(`build/${name}.elf: ${file.value.length} bytes\n`);
   return 0;
 }
 
 const fresh = existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs;
-process.exitCode = process.argv.includes("--if-stale") && fresh ? 0 : build();
+if (!process.argv.includes("--if-stale") || !fresh) {
+  process.exitCode = build("hello", readFileSync(source, "utf8")) || build("redteam", redteamSource());
+}

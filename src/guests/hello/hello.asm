@@ -6,6 +6,7 @@
 ; that node (on a real Xen) the word `stay` on the command line keeps it:
 ;
 ;   ticks=N   count N ticks of the timer (5)      ms=N   of N milliseconds each (200)      stay   wait for `exit`
+;   end=N     end with this SHUTDOWN_ reason (0: poweroff)      watchdog=N   arm Xen's watchdog with N seconds, never pat it
 ;
 ; Assembled by asm/assemble.ts. Functions keep rbx, rbp, r12 to r15; hypercalls destroy rax, rcx, r11 and their arguments.
 
@@ -43,7 +44,7 @@ VCPUOP_is_up            equ 3
 VCPUOP_stop_periodic    equ 7
 SCHEDOP_block           equ 1
 SCHEDOP_shutdown        equ 2
-SHUTDOWN_poweroff       equ 0
+SCHEDOP_watchdog        equ 6
 SHUTDOWN_crash          equ 3
 EVTCHNOP_bind_virq      equ 1
 EVTCHNOP_send           equ 4
@@ -161,6 +162,14 @@ start:
         mov     byte [upcall_mask], 0           ; from here on event_callback may run between any two instructions
 
         call    parse_cmd_line
+        cmp     dword [watchdog.timeout], 0
+        je      .unwatched
+        mov     edi, SCHEDOP_watchdog
+        lea     rsi, [watchdog]
+        call    sched_op
+        test    rax, rax
+        jle     crash                           ; the answer is the watchdog's id
+.unwatched:
         call    introduce
         call    count_ticks
         jmp     converse
@@ -294,7 +303,8 @@ crash:
         jmp     shut_down
 
 power_off:
-        mov     dword [reason], SHUTDOWN_poweroff
+        mov     eax, [end_reason]
+        mov     [reason], eax
 shut_down:
         mov     edi, SCHEDOP_shutdown
         lea     rsi, [reason]
@@ -478,6 +488,18 @@ parse_cmd_line:
         imul    rax, rax, 1000000
         mov     [interval], rax
 .not_ms:
+        lea     rdi, [word_end]
+        call    skip_prefix
+        jne     .not_end
+        call    parse_decimal
+        mov     [end_reason], eax
+.not_end:
+        lea     rdi, [word_watchdog]
+        call    skip_prefix
+        jne     .not_watchdog
+        call    parse_decimal
+        mov     [watchdog.timeout], eax
+.not_watchdog:
         lea     rdi, [word_stay]
         call    skip_prefix
         jne     .skip
@@ -972,6 +994,9 @@ trap_table:
 
 interval:       dq      200 * 1000000           ; nanoseconds
 ticks:          dd      5
+end_reason:     dd      0                       ; SHUTDOWN_*
+watchdog:       dd      0                       ; sched_watchdog: IN id, 0 for a new one
+.timeout:       dd      0                       ; IN seconds
 bind_virq:      dd      VIRQ_TIMER, 0           ; IN virq, IN vcpu, OUT port
 .port:          dd      0
 
@@ -981,6 +1006,8 @@ path_attached:  db      "console/attached\0"
 word_ticks:     db      "ticks=\0"
 word_ms:        db      "ms=\0"
 word_stay:      db      "stay\0"
+word_end:       db      "end=\0"
+word_watchdog:  db      "watchdog=\0"
 hex_digits:     db      "0123456789abcdef"
 
 text_hello:     db      "Hello! I am \"\0"

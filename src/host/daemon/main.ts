@@ -7,11 +7,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { claimStateDirectory } from "../../protocol/state-directory.ts";
 import { Host } from "../host.ts";
+import { listenXenstore } from "../xenstore-socket.ts";
 import { Session } from "./session.ts";
 import { takePlace } from "./socket.ts";
 
 const IDLE_MILLIS = 10 * 60_000;
 const LOOK_MILLIS = 5_000;
+const POWER_OFF_MILLIS = 300;
 
 async function main(directory: string): Promise<void> {
   process.umask(0o077);
@@ -37,16 +39,23 @@ async function main(directory: string): Promise<void> {
   });
   const place = await takePlace(directory, server);
   if (place === undefined) process.exit(0);
-  host = Host.start({
-    clock: process.env["XLAB_CLOCK"] === "warp" ? "warp" : "real",
-    stateDirectory: directory,
-  });
-  const machine = await host;
+  const switchOn = async () => {
+    const machine = await Host.start({
+      clock: process.env["XLAB_CLOCK"] === "warp" ? "warp" : "real",
+      stateDirectory: directory,
+    });
+    const xenstore = await listenXenstore(directory, (output) => machine.openXenstore(output));
+    return { machine, xenstore };
+  };
+  const on = switchOn();
+  host = on.then(({ machine }) => machine); // whoever is answered finds xenstore's socket too
+  const { machine, xenstore } = await on;
 
   let stopping = false;
   async function shutDown(status: number): Promise<void> {
     if (stopping) return;
     stopping = true;
+    xenstore.close();
     place?.leave();
     server.close();
     await machine.stop();
@@ -57,18 +66,22 @@ async function main(directory: string): Promise<void> {
   machine.onFailure((error) => {
     console.error(error);
     for (const session of sessions) session.end();
+    xenstore.close();
     place?.leave();
     process.exit(70);
   });
+  // Going down takes dom0 a moment, in which whoever asked hears that it was heard.
+  machine.onPowerOff(() => void setTimeout(() => void shutDown(0), POWER_OFF_MILLIS));
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void shutDown(0));
 
   setInterval(() => {
     const now = process.hrtime.bigint();
     const guests = machine.list().length > 1;
     if (guests && place.holds()) lastUse = now;
-    if (sessions.size > 0) lastUse = now;
+    const clients = sessions.size + xenstore.connections();
+    if (clients > 0) lastUse = now;
     const idleMillis = Number((now - lastUse) / 1_000_000n);
-    if (idleMillis >= IDLE_MILLIS || (!place.holds() && !guests && sessions.size === 0)) void shutDown(0);
+    if (idleMillis >= IDLE_MILLIS || (!place.holds() && !guests && clients === 0)) void shutDown(0);
   }, LOOK_MILLIS).unref();
 }
 

@@ -5,9 +5,14 @@ import { randomBytes } from "node:crypto";
 import { SHUTDOWN } from "../../abi/hypercall.ts";
 import type { Domid } from "../../abi/types.ts";
 import { type Method, type Methods, MONITOR_WISHES, type ReportedEnd } from "../../protocol/messages.ts";
+import { xenstoreSocketPath } from "../../protocol/state-directory.ts";
 import { parseDomainConfig } from "../../toolstack/config/parse.ts";
-import { readGuestFiles } from "../guest-files.ts";
+import { readGuestFiles, withAbsoluteDisks } from "../guest-files.ts";
+import type { ByteChannel } from "../streams.ts";
 import type { DomainRow, HostApi } from "../types.ts";
+import { LIFE_ROWS } from "./life-rows.ts";
+import { SAVE_ROWS } from "./save-rows.ts";
+import { SCHEDULING_ROWS } from "./scheduling-rows.ts";
 
 /** The request is not one of ours; said to the client as it stands. */
 export class Refused extends Error {
@@ -18,6 +23,8 @@ export interface Service {
   readonly host: HostApi;
   readonly directory: string;
   readonly log: (line: string) => void;
+  /** The connection's bytes beside its requests. */
+  readonly bytes: ByteChannel;
   /** The monitor that this connection watches. */
   readonly monitor: { done: Promise<void> };
   /** Attaches the connection to a console; `after` is called once the answer has been sent. */
@@ -37,7 +44,7 @@ type Rows = {
 type AnswerOf<M extends Method> = Answer & { readonly result: Methods[M]["result"] };
 
 /** Typed looks into what the client sent; a wrong type is refused by name. */
-class Checked {
+export class Checked {
   readonly #params: Record<string, unknown>;
   constructor(params: unknown) {
     if (typeof params !== "object" || params === null) throw new Refused("params must be an object");
@@ -72,6 +79,28 @@ class Checked {
       throw new Refused(`${name} must be a number`);
     return value;
   }
+  /** An integer of either sign. */
+  signed(name: string): number {
+    const value = this.#params[name];
+    if (typeof value !== "number" || !Number.isSafeInteger(value))
+      throw new Refused(`${name} must be a number`);
+    return value;
+  }
+  optionalSigned(name: string): number | undefined {
+    return (this.#params[name] ?? null) === null ? undefined : this.signed(name);
+  }
+  /** undefined: null was sent, or nothing. */
+  optionalString(name: string, longest: number): string | undefined {
+    return (this.#params[name] ?? null) === null ? undefined : this.string(name, longest);
+  }
+  optionalIntegers(name: string, most: number): readonly number[] | undefined {
+    const value = this.#params[name];
+    if ((value ?? null) === null) return undefined;
+    if (!Array.isArray(value) || value.length > most || !value.every((item) => Number.isSafeInteger(item))) {
+      throw new Refused(`${name} must be a list of numbers`);
+    }
+    return value;
+  }
   domid(): Domid {
     return this.integer("domid") as Domid;
   }
@@ -89,6 +118,9 @@ function listed(row: DomainRow): Methods["list"]["result"][number] {
 }
 
 const ROWS: Rows = {
+  ...LIFE_ROWS,
+  ...SAVE_ROWS,
+  ...SCHEDULING_ROWS,
   list: ({ host }) => ({ result: host.list().map(listed) }),
   vcpus: ({ host }, p) => ({ result: host.vcpus(p.domid()) }),
   domidOf: ({ host }, p) => ({ result: host.domidOf(p.string("name", 4096)) ?? null }),
@@ -100,7 +132,7 @@ const ROWS: Rows = {
   },
   dmesg: ({ host }, p) => ({ result: host.dmesg(p.boolean("clear")) }),
   create: async ({ host, log, monitor }, p) => {
-    const { config } = parseDomainConfig({
+    const { config, libxl } = parseDomainConfig({
       text: p.string("text", 4 << 20),
       source: p.string("source", 4096),
       overrides: p.strings("overrides"),
@@ -109,7 +141,8 @@ const ROWS: Rows = {
     const paused = p.boolean("paused");
     const wish = p.oneOf("monitor", MONITOR_WISHES);
     const verbose = p.integer("verbosity") >= DETAILED;
-    const files = await readGuestFiles(config, p.string("cwd", 4096));
+    const cwd = p.string("cwd", 4096);
+    const files = await readGuestFiles(config, cwd);
     let monitorDone = (): void => {};
     if (wish === "foreground") {
       monitor.done = new Promise((resolve) => {
@@ -117,7 +150,8 @@ const ROWS: Rows = {
       });
     }
     const domid = await host.create({
-      config,
+      config: withAbsoluteDisks(config, cwd),
+      libxl,
       files,
       paused,
       log,
@@ -137,7 +171,12 @@ const ROWS: Rows = {
   },
   waitForEnd: async ({ host }, p) => ({ result: await reportEnd(host, p.domid()) }),
   status: ({ host, directory }) => ({
-    result: { pid: process.pid, stateDirectory: directory, ...host.status() },
+    result: {
+      pid: process.pid,
+      stateDirectory: directory,
+      xenstoreSocket: xenstoreSocketPath(directory),
+      ...host.status(),
+    },
   }),
   stop: () => ({ result: null, stop: true }),
 };

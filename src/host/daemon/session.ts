@@ -8,6 +8,7 @@ import { encodeBytes, encodeJson, FrameParser } from "../../protocol/frame.ts";
 import { PROTOCOL_VERSION, type Reply } from "../../protocol/messages.ts";
 import { XlError } from "../../toolstack/error.ts";
 import type { ConsoleAttachment, HostApi } from "../types.ts";
+import { SocketBytes } from "./byte-channel.ts";
 import { Refused, serve } from "./serve.ts";
 
 export interface SessionOptions {
@@ -27,6 +28,8 @@ export class Session {
   #work: Promise<void> = Promise.resolve();
   #waiting = 0;
   #console: ConsoleAttachment | undefined;
+  /** A saved domain on its way, where the connection has no console. */
+  readonly #bytes: SocketBytes;
   #drained: (() => void) | undefined;
   /** The monitor that this client watches; there is none until it asks for one. */
   readonly #monitor = { done: Promise.resolve() };
@@ -35,6 +38,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { socket } = options;
+    this.#bytes = new SocketBytes(socket);
     socket.on("data", (chunk) => this.#receive(chunk));
     socket.on("drain", () => this.#drained?.());
     socket.on("error", () => socket.destroy());
@@ -52,6 +56,7 @@ export class Session {
     this.#console?.detach();
     this.#console = undefined;
     this.#drained?.();
+    this.#bytes.close();
     this.#options.closed();
   }
 
@@ -79,7 +84,8 @@ export class Session {
       }
       const { frame } = outcome;
       if (frame.kind === "bytes") {
-        this.#console?.write(frame.bytes);
+        if (this.#console !== undefined) this.#console.write(frame.bytes);
+        else this.#bytes.receive(frame.bytes);
         continue;
       }
       const { value } = frame;
@@ -117,6 +123,7 @@ export class Session {
         host,
         directory: this.#options.directory,
         log: (line) => this.#reply({ log: line }),
+        bytes: this.#bytes,
         monitor: this.#monitor,
         attach: (domid, interactive) => this.#attach(host, domid, interactive),
       });

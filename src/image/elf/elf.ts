@@ -1,6 +1,6 @@
 /**
- * ELF64 for x86-64: the file's header, its segments, its sections. Only the tables are read here; what a segment or a
- * section holds is looked at by those who need it (notes.ts, symbols.ts, dombuild/).
+ * ELF for x86: the file's header, its segments, its sections; of 64 bits, and of 32 so that such a kernel can be told what
+ * it is. Only the tables are read here; what they tell of is looked at by those who need it (notes.ts, symbols.ts, dombuild/).
  *
  *   const elf = readElf(bytes);
  *   if (!elf.ok) say(elf.why);
@@ -32,6 +32,7 @@ interface Section {
 
 export interface Elf {
   readonly bytes: Uint8Array;
+  readonly bits: 32 | 64;
   readonly entry: bigint;
   readonly segments: readonly Segment[];
   readonly sections: readonly Section[];
@@ -39,7 +40,7 @@ export interface Elf {
 
 /** Why a file is not even an ELF of ours, apart from damage: lets the caller choose its words. */
 export interface ElfFault extends Fault {
-  readonly kind: "not-elf" | "32-bit" | "machine" | "broken";
+  readonly kind: "not-elf" | "machine" | "broken";
 }
 
 const MAX_SECTIONS = 65_279; // SHN_LORESERVE - 1: more would need the extension that no kernel uses
@@ -66,75 +67,149 @@ export function readElf(bytes: Uint8Array): { readonly ok: true; readonly value:
     return elfFault("machine", "the ELF image is not little endian, so not for x86");
   const view = dataView(bytes);
   const machine = view.getUint16(18, true);
-  if (wordSize === L.ELFCLASS32 && (machine === L.EM_386 || machine === L.EM_X86_64))
-    return elfFault("32-bit", "the kernel is a 32-bit ELF image");
-  if (wordSize !== L.ELFCLASS64)
+  const shape = wordSize === L.ELFCLASS64 ? SHAPE64 : wordSize === L.ELFCLASS32 ? SHAPE32 : undefined;
+  if (shape === undefined)
     return elfFault("broken", `the ELF header names class ${wordSize}, neither 32 nor 64 bits`);
-  if (machine !== L.EM_X86_64)
+  if (machine !== L.EM_X86_64 && !(shape === SHAPE32 && machine === L.EM_386))
     return elfFault("machine", `the ELF image is for machine ${machine}, not for x86-64 (${L.EM_X86_64})`);
-  if (bytes.length < L.ehdr64.size)
+  if (bytes.length < shape.headerSize)
     return elfFault("broken", `the ELF header is cut off: the file has ${bytes.length} bytes`);
+  if (view.getUint16(16, true) === L.ET_REL)
+    return elfFault("broken", "the ELF image is a relocatable object (.o), which must be linked first");
 
-  const header = L.ehdr64.read(view, 0);
-  const segments = readSegments(view, header.e_phoff, header.e_phentsize, header.e_phnum);
+  const header = shape.header(view);
+  const segments = readSegments(view, shape, header);
   if (!segments.ok) return { ...segments, kind: "broken" };
-  const sections = readSections(bytes, view, header);
+  const sections = readSections(bytes, view, shape, header);
   if (!sections.ok) return { ...sections, kind: "broken" };
+  const { bits } = shape;
   return {
     ok: true,
-    value: { bytes, entry: header.e_entry, segments: segments.value, sections: sections.value },
+    value: { bytes, bits, entry: header.entry, segments: segments.value, sections: sections.value },
   };
 }
 
-function readSegments(view: DataView, offset: number, entsize: number, count: number): Parsed<Segment[]> {
+interface Header {
+  readonly entry: bigint;
+  readonly phoff: number;
+  readonly phentsize: number;
+  readonly phnum: number;
+  readonly shoff: number;
+  readonly shentsize: number;
+  readonly shnum: number;
+  readonly shstrndx: number;
+}
+
+type NamelessSection = Omit<Section, "name"> & { readonly nameAt: number };
+
+/** What differs between the two widths. Sizes in bytes. */
+interface Shape {
+  readonly bits: 32 | 64;
+  readonly headerSize: number;
+  readonly segmentSize: number;
+  readonly sectionSize: number;
+  header(view: DataView): Header;
+  segment(view: DataView, at: number): Segment;
+  section(view: DataView, at: number): NamelessSection;
+}
+
+const SHAPE64: Shape = {
+  bits: 64,
+  headerSize: L.ehdr64.size,
+  segmentSize: L.phdr64.size,
+  sectionSize: L.shdr64.size,
+  header(view) {
+    const row = L.ehdr64.read(view, 0);
+    return { entry: row.e_entry, ...tables(row) };
+  },
+  segment(view, at) {
+    const row = L.phdr64.read(view, at);
+    return { ...place(row), vaddr: row.p_vaddr, paddr: row.p_paddr };
+  },
+  section(view, at) {
+    const row = L.shdr64.read(view, at);
+    return { ...content(row), addr: row.sh_addr };
+  },
+};
+
+const SHAPE32: Shape = {
+  bits: 32,
+  headerSize: L.ehdr32.size,
+  segmentSize: L.phdr32.size,
+  sectionSize: L.shdr32.size,
+  header(view) {
+    const row = L.ehdr32.read(view, 0);
+    return { entry: BigInt(row.e_entry), ...tables(row) };
+  },
+  segment(view, at) {
+    const row = L.phdr32.read(view, at);
+    return { ...place(row), vaddr: BigInt(row.p_vaddr), paddr: BigInt(row.p_paddr) };
+  },
+  section(view, at) {
+    const row = L.shdr32.read(view, at);
+    return { ...content(row), addr: BigInt(row.sh_addr) };
+  },
+};
+
+const tables = (
+  row: Omit<ReturnType<typeof L.ehdr32.read>, "e_type" | "e_machine" | "e_entry">,
+): Omit<Header, "entry"> => ({
+  phoff: row.e_phoff,
+  phentsize: row.e_phentsize,
+  phnum: row.e_phnum,
+  shoff: row.e_shoff,
+  shentsize: row.e_shentsize,
+  shnum: row.e_shnum,
+  shstrndx: row.e_shstrndx,
+});
+
+const place = (
+  row: Omit<ReturnType<typeof L.phdr32.read>, "p_vaddr" | "p_paddr">,
+): Omit<Segment, "vaddr" | "paddr"> => ({
+  type: row.p_type,
+  flags: row.p_flags,
+  offset: row.p_offset,
+  filesz: row.p_filesz,
+  memsz: row.p_memsz,
+});
+
+const content = (row: Omit<ReturnType<typeof L.shdr32.read>, "sh_addr">): Omit<NamelessSection, "addr"> => ({
+  nameAt: row.sh_name,
+  type: row.sh_type,
+  offset: row.sh_offset,
+  size: row.sh_size,
+  link: row.sh_link,
+  entsize: row.sh_entsize,
+});
+
+function readSegments(view: DataView, shape: Shape, header: Header): Parsed<Segment[]> {
+  const { phoff: offset, phentsize: entsize, phnum: count } = header;
   if (count === 0) return fault("the ELF image has no program headers, so nothing to load");
-  if (entsize < L.phdr64.size)
-    return fault(`the ELF header says a program header has ${entsize} bytes; they have ${L.phdr64.size}`);
+  if (entsize < shape.segmentSize)
+    return fault(`the ELF header says a program header has ${entsize} bytes; they have ${shape.segmentSize}`);
   if (!within(offset, entsize * count, view.byteLength))
     return fault(
       `the ${count} program headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`,
     );
-  const out: Segment[] = [];
-  for (let i = 0; i < count; i++) {
-    const row = L.phdr64.read(view, offset + i * entsize);
-    out.push({
-      type: row.p_type,
-      flags: row.p_flags,
-      offset: row.p_offset,
-      vaddr: row.p_vaddr,
-      paddr: row.p_paddr,
-      filesz: row.p_filesz,
-      memsz: row.p_memsz,
-    });
-  }
-  return parsed(out);
+  return parsed(Array.from({ length: count }, (_, i) => shape.segment(view, offset + i * entsize)));
 }
 
 /** Sections are optional for a kernel, but a table that the file no longer reaches means that it is cut off. */
-function readSections(
-  bytes: Uint8Array,
-  view: DataView,
-  header: ReturnType<typeof L.ehdr64.read>,
-): Parsed<Section[]> {
-  const { e_shoff: offset, e_shentsize: entsize, e_shnum: count, e_shstrndx: names } = header;
-  if (offset === 0 || count === 0 || count > MAX_SECTIONS || entsize < L.shdr64.size) return parsed([]);
+function readSections(bytes: Uint8Array, view: DataView, shape: Shape, header: Header): Parsed<Section[]> {
+  const { shoff: offset, shentsize: entsize, shnum: count, shstrndx } = header;
+  if (offset === 0 || count === 0 || count > MAX_SECTIONS || entsize < shape.sectionSize) return parsed([]);
   if (!within(offset, entsize * count, view.byteLength))
     return fault(
       `the ${count} section headers at ${hex(offset)} lie outside the file of ${view.byteLength} bytes: it is truncated`,
     );
-  const rows = Array.from({ length: count }, (_, i) => L.shdr64.read(view, offset + i * entsize));
-  const nameTable = rows[names];
-  const sections = rows.map((row) => ({
-    name:
-      nameTable === undefined ? "" : stringAt(bytes, nameTable.sh_offset, nameTable.sh_size, row.sh_name, 64),
-    type: row.sh_type,
-    addr: row.sh_addr,
-    offset: row.sh_offset,
-    size: row.sh_size,
-    link: row.sh_link,
-    entsize: row.sh_entsize,
-  }));
-  return parsed(sections);
+  const rows = Array.from({ length: count }, (_, i) => shape.section(view, offset + i * entsize));
+  const names = rows[shstrndx];
+  return parsed(
+    rows.map(({ nameAt, ...row }) => ({
+      name: names === undefined ? "" : stringAt(bytes, names.offset, names.size, nameAt, 64),
+      ...row,
+    })),
+  );
 }
 
 /** The NUL-terminated string at `index` of a string table; cut at `limit` bytes; "" when it lies outside. */

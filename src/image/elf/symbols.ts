@@ -15,7 +15,7 @@ const SHN_LORESERVE = 0xff00;
 
 /** Functions, objects and untyped labels with an address, ascending; empty when there is no table or it is damaged. */
 export function symtabSymbols(elf: Elf): ImageSymbol[] {
-  const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
+  const table = elf.bits === 64 ? elf.sections.find((section) => section.type === SHT_SYMTAB) : undefined;
   const strings = table && elf.sections[table.link];
   if (table === undefined || strings === undefined || !within(table.offset, table.size, elf.bytes.length))
     return [];

@@ -4,6 +4,7 @@
  * or needs Node's Buffer, or does not bound what damaged data make it allocate.)
  */
 import { fault, type Parsed, parsed } from "../fault.ts";
+import { Growing } from "./growing.ts";
 
 const BLOCK_MAGIC = [0x314159, 0x265359] as const;
 const END_MAGIC = [0x177245, 0x385090] as const;
@@ -69,7 +70,7 @@ export function unbzip2(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   const level = (packed[3] ?? 0) - 0x30;
   if (level < 1 || level > 9) return fault("the bzip2 data is damaged: its header names no block size");
   const bits = new Bits(packed, 4);
-  const out = new Uint8Array(size);
+  const out = new Growing(packed.length, size);
   const block = new Uint32Array(level * 100_000);
   let to = 0;
   let streamCrc = 0;
@@ -82,7 +83,7 @@ export function unbzip2(packed: Uint8Array, size: number): Parsed<Uint8Array> {
       if (stored !== streamCrc) return fault("the bzip2 data is damaged: the CRC of the whole is wrong");
       if (!bits.isAtEnd()) return fault("the bzip2 data is damaged: more data follows its end");
       if (to !== size) return fault(`the bzip2 data unpacks to ${to} bytes, its last word says ${size}`);
-      return parsed(out);
+      return parsed(out.bytes);
     }
     if (high !== BLOCK_MAGIC[0] || low !== BLOCK_MAGIC[1])
       return fault(`the bzip2 data is damaged: no block starts where block ${number} should`);
@@ -91,7 +92,7 @@ export function unbzip2(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     const end = unsort(block, found.count, found.origin, out, to);
     if (end === "too long")
       return fault(`the bzip2 data unpacks to more than ${size} bytes, which its last word says`);
-    const crc = crcOf(out, to, end);
+    const crc = crcOf(out.bytes, to, end);
     if (crc !== stored) return fault(`the bzip2 data is damaged: the CRC of block ${number} is wrong`);
     streamCrc = (((streamCrc << 1) | (streamCrc >>> 31)) ^ crc) >>> 0;
     to = end;
@@ -221,7 +222,7 @@ function unsort(
   block: Uint32Array,
   count: number,
   origin: number,
-  out: Uint8Array,
+  growing: Growing,
   start: number,
 ): number | "too long" {
   const sums = new Uint32Array(256);
@@ -238,6 +239,7 @@ function unsort(
     sums[byte] = row + 1;
     block[row] = (block[row] as number) | (i << 8);
   }
+  let out = growing.bytes;
   let to = start;
   let entry = block[origin] as number;
   let previous = -1;
@@ -245,6 +247,7 @@ function unsort(
   for (let i = 0; i < count; i++) {
     entry = block[entry >>> 8] as number;
     const byte = entry & 0xff;
+    if (out.length - to < 256) out = growing.reserve(to + 256);
     if (same === 4) {
       if (byte > out.length - to) return "too long";
       out.fill(previous, to, to + byte);

@@ -5,6 +5,7 @@
 import { Gunzip } from "fflate";
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
 import { crc32 } from "./crc32.ts";
+import { Growing } from "./growing.ts";
 
 /** Deflate makes at most 1032 bytes from one. */
 const MAX_RATIO = 1032;
@@ -30,11 +31,12 @@ export function gunzip(bytes: Uint8Array, limit: number): Parsed<Uint8Array> {
       `the gzip data claims to unpack from ${bytes.length} to ${claimed} bytes, which deflate cannot`,
     );
 
-  const out = new Uint8Array(claimed);
-  const end = inflateInto(out, bytes);
+  const growing = new Growing(bytes.length, claimed);
+  const end = inflateInto(growing, bytes);
   if (typeof end === "string") return fault(`the gzip data is damaged: ${end}`);
   if (end !== claimed)
     return fault(`the gzip data is damaged: it unpacks to ${end} bytes, its trailer says ${claimed}`);
+  const out = growing.bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stored = view.getUint32(bytes.length - 8, true);
   const actual = crc32(out);
@@ -44,17 +46,17 @@ export function gunzip(bytes: Uint8Array, limit: number): Parsed<Uint8Array> {
 }
 
 /** Fills `out`; answers how many bytes came (more than fit: counting stops soon), or what is wrong. */
-function inflateInto(out: Uint8Array, bytes: Uint8Array): number | string {
+function inflateInto(out: Growing, bytes: Uint8Array): number | string {
   let count = 0;
   const stream = new Gunzip((piece) => {
-    if (count + piece.length <= out.length) out.set(piece, count);
+    if (count + piece.length <= out.limit) out.reserve(count + piece.length).set(piece, count);
     count += piece.length;
   });
   stream.onmember = () => {
     throw new Error("more data follows its end");
   };
   try {
-    for (let i = 0; i < bytes.length && count <= out.length; i += STEP)
+    for (let i = 0; i < bytes.length && count <= out.limit; i += STEP)
       stream.push(bytes.subarray(i, i + STEP), i + STEP >= bytes.length);
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be inflated";

@@ -3,6 +3,7 @@
  * number, then blocks, each a 32-bit size and its compressed bytes. Blocks are independent and unpack to 8 MiB at most.
  */
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
+import { Growing } from "./growing.ts";
 
 const LZ4_LEGACY_MAGIC = 0x184c2102;
 const BLOCK_MAX = 8 * 1024 * 1024;
@@ -13,7 +14,7 @@ export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array
   if (size > packed.length * 255)
     return fault(`the LZ4 data claims to unpack from ${packed.length} to ${size} bytes, which LZ4 cannot`);
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  const out = new Uint8Array(size);
+  const out = new Growing(packed.length, size);
   let from = 0;
   let to = 0;
   while (from + 4 <= packed.length) {
@@ -24,7 +25,8 @@ export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array
       return fault(
         `the LZ4 block at ${hex(from - 4)} claims ${word} bytes of the ${packed.length - from} left: the data is damaged or truncated`,
       );
-    const end = decodeBlock(packed, from, from + word, out, to, Math.min(size, to + BLOCK_MAX));
+    const most = Math.min(size, to + BLOCK_MAX);
+    const end = decodeBlock(packed, from, from + word, out.reserve(most), to, most);
     if (end < 0) return fault(`the LZ4 block at ${hex(from - 4)} is damaged`);
     from += word;
     to = end;
@@ -32,7 +34,7 @@ export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array
   if (from !== packed.length)
     return fault(`the LZ4 data ends in the middle of a block size: it is truncated`);
   if (to !== size) return fault(`the LZ4 data unpacks to ${to} bytes, its last word says ${size}`);
-  return parsed(out);
+  return parsed(out.bytes);
 }
 
 /** One block from src[s..sEnd) to dst[d..dEnd); answers where in dst it ended, or -1 when it is not LZ4. */

@@ -3,6 +3,7 @@
  * dictionary, so that a dictionary of any size costs no memory. Below, {@link unlzma} reads the .lzma files of old.
  */
 import { fault, type Parsed, parsed } from "../fault.ts";
+import { Growing } from "./growing.ts";
 
 /** Where each group of probabilities starts in the one array; the literal coders, whose number varies, come last. */
 const IS_MATCH = 0; //         12 states x 16 position states
@@ -22,6 +23,9 @@ const LENGTH_LOW = 2; //       16 x 8
 const LENGTH_MIDDLE = 130; //  16 x 8
 const LENGTH_HIGH = 258; //    256
 
+/** Bytes of the longest match. */
+const LONGEST = 273;
+
 const HALF = 1024;
 const TOP = 2 ** 24;
 
@@ -29,7 +33,7 @@ const TOP = 2 ** 24;
 export type LzmaStop = "full" | "end marker" | "damaged";
 
 export class LzmaDecoder {
-  /** First byte of `out` that a match may reach, and how far back it may reach. */
+  /** First byte of the output that a match may reach, and how far back it may reach. */
   dictionaryStart = 0;
   dictionarySize = 0;
   /** Next byte of `src` and of `out`. */
@@ -37,7 +41,8 @@ export class LzmaDecoder {
   to = 0;
 
   private readonly src: Uint8Array;
-  private readonly out: Uint8Array;
+  private readonly growing: Growing;
+  private out: Uint8Array;
   /** Range and code: in a typed array, because as 32-bit unsigned fields each store would allocate. */
   private readonly rc = new Uint32Array(2);
   private probs = new Uint16Array(0);
@@ -48,9 +53,10 @@ export class LzmaDecoder {
   /** The last four distances, less one. */
   private readonly reps = new Uint32Array(4);
 
-  constructor(src: Uint8Array, out: Uint8Array) {
+  constructor(src: Uint8Array, out: Growing) {
     this.src = src;
-    this.out = out;
+    this.growing = out;
+    this.out = out.bytes;
   }
 
   /** `properties` is the byte (pb * 5 + lp) * 9 + lc, below 225. Resets the state too. */
@@ -84,12 +90,17 @@ export class LzmaDecoder {
     return this.rc[1] === 0 && this.from === end;
   }
 
-  /** Decodes until `out` is filled up to `outEnd` or an end marker comes. Input is taken up to `srcEnd`. */
+  /** Decodes until the output is filled up to `outEnd` or an end marker comes. Input is taken up to `srcEnd`. */
   decode(srcEnd: number, outEnd: number): LzmaStop {
-    const { out, reps, dictionaryStart, dictionarySize, positionMask } = this;
+    let { out } = this;
+    const { reps, dictionaryStart, dictionarySize, positionMask } = this;
     while (this.to < outEnd) {
       if (this.from > srcEnd) return "damaged";
       const to = this.to;
+      if (out.length - to < LONGEST) {
+        out = this.growing.reserve(to + LONGEST);
+        this.out = out;
+      }
       const position = to - dictionaryStart;
       const positionState = position & positionMask;
       const state = this.state;
@@ -265,7 +276,7 @@ export function unlzma(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   if (length !== 0xffff_ffff_ffff_ffffn && length !== BigInt(size))
     return fault(`the LZMA data says that it unpacks to ${length} bytes, its last word says ${size}`);
 
-  const out = new Uint8Array(size);
+  const out = new Growing(packed.length, size);
   const decoder = new LzmaDecoder(packed, out);
   decoder.setProperties(properties);
   decoder.dictionarySize = Math.max(view.getUint32(1, true), 4096);
@@ -282,5 +293,5 @@ export function unlzma(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     return fault(`the LZMA data unpacks to ${decoder.to} bytes, its last word says ${size}`);
   if (!decoder.isFinishedAt(packed.length))
     return fault("the LZMA data is damaged: it does not end where its file does");
-  return parsed(out);
+  return parsed(out.bytes);
 }

@@ -4,6 +4,7 @@
  */
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
 import { crc32 } from "./crc32.ts";
+import { Growing } from "./growing.ts";
 
 const MAGIC_BYTES = 9;
 /** The oldest header with all its fields; lzop has written no other since 1997. */
@@ -30,7 +31,7 @@ export function unlzop(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   if (!header.ok) return header;
   const { flags, end } = header.value;
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  const out = new Uint8Array(size);
+  const growing = new Growing(packed.length, size);
   let from = end;
   let to = 0;
   for (;;) {
@@ -59,6 +60,7 @@ export function unlzop(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     for (const [flag] of sums) if (flags & flag) from += 4;
     if (packedLength > packed.length - from) return damaged(`${where} is cut off: it is truncated`);
     const source = packed.subarray(from, from + packedLength);
+    const out = growing.reserve(to + length);
     if (!isPacked) out.set(source, to);
     else if (!decodeLzo1x(source, out, to, to + length)) return damaged(`${where} cannot be decoded`);
     let sumAt = sumsAt;
@@ -73,7 +75,7 @@ export function unlzop(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   }
   if (from !== packed.length) return damaged("more data follows its end");
   if (to !== size) return fault(`the LZO data unpacks to ${to} bytes, its last word says ${size}`);
-  return parsed(out);
+  return parsed(growing.bytes);
 }
 
 /** What matters of the header: the checksums' flags, and where the first block starts. */

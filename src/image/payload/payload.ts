@@ -1,7 +1,4 @@
-/**
- * What a kernel file may be packed with, told by its first bytes (the list of libxc's bzImage loader). A kind without
- * `unpack` is recognised and refused by name: zstd, until there is a decoder whose time hostile data cannot stretch.
- */
+/** What a kernel file may be packed with, told by its first bytes (the list of libxc's bzImage loader). */
 import { fault, hex, type Parsed } from "../fault.ts";
 import { unbzip2 } from "./bzip2.ts";
 import { gunzip } from "./gzip.ts";
@@ -9,12 +6,13 @@ import { unlz4Legacy } from "./lz4.ts";
 import { unlzma } from "./lzma.ts";
 import { unlzop } from "./lzop.ts";
 import { unxz } from "./xz.ts";
+import { unzstd } from "./zstd.ts";
 
 export interface PayloadKind {
   readonly name: "gzip" | "bzip2" | "xz" | "zstd" | "lzma" | "lzo" | "lz4";
   readonly magic: readonly number[];
   /** `packed` is the whole payload with Linux's trailing length word; `limit` what it may unpack to. */
-  readonly unpack?: (packed: Uint8Array, limit: number) => Parsed<Uint8Array>;
+  readonly unpack: (packed: Uint8Array, limit: number) => Parsed<Uint8Array>;
 }
 
 /** In libxc's order. */
@@ -22,7 +20,7 @@ const PAYLOAD_KINDS: readonly PayloadKind[] = [
   { name: "gzip", magic: [0x1f, 0x8b], unpack: gunzip }, // its own last word is the length
   { name: "bzip2", magic: [0x42, 0x5a, 0x68], unpack: sized("bzip2", unbzip2) },
   { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], unpack: sized("xz", unxz) },
-  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd] },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: sized("zstd", unzstd) },
   { name: "lzma", magic: [0x5d, 0x00], unpack: sized("LZMA", unlzma) },
   { name: "lzo", magic: [0x89, 0x4c, 0x5a, 0x4f, 0x00], unpack: sized("LZO", unlzop) },
   { name: "lz4", magic: [0x02, 0x21, 0x4c, 0x18], unpack: sized("LZ4", unlz4Legacy) },
@@ -38,7 +36,7 @@ export const payloadKind = (bytes: Uint8Array): PayloadKind | undefined =>
 function sized(
   name: string,
   unpack: (packed: Uint8Array, size: number) => Parsed<Uint8Array>,
-): NonNullable<PayloadKind["unpack"]> {
+): PayloadKind["unpack"] {
   return (packed, limit) => {
     if (packed.length <= 8) return fault(`the ${name} payload has only ${packed.length} bytes`);
     const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);

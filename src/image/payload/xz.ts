@@ -6,6 +6,7 @@ import { fault, hex, type Parsed, parsed } from "../fault.ts";
 import { unfilterX86 } from "./bcj-x86.ts";
 import { crc32 } from "./crc32.ts";
 import { crc64 } from "./crc64.ts";
+import { Growing } from "./growing.ts";
 import { LzmaDecoder } from "./lzma.ts";
 
 const HEADER = 12;
@@ -47,7 +48,7 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
       `the xz data has the integrity check ${check === 10 ? "SHA-256" : `number ${check}`}; CRC32, CRC64 and none are known`,
     );
 
-  const out = new Uint8Array(size);
+  const out = new Growing(packed.length, size);
   const decoder = new LzmaDecoder(packed, out);
   const records: { readonly unpadded: number; readonly size: number }[] = [];
   let at = HEADER;
@@ -69,7 +70,7 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
       (block.value.size ?? length) !== length
     )
       return damaged(`the block at ${hex(at)} has other sizes than its header says`);
-    const bytes = out.subarray(start, decoder.to);
+    const bytes = out.bytes.subarray(start, decoder.to);
     if (block.value.x86 !== undefined) unfilterX86(bytes, block.value.x86);
 
     const checkAt = (end + 3) & ~3; // the header has 12 bytes: blocks are aligned in the file too
@@ -89,7 +90,7 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   if (wrong !== undefined) return damaged(wrong);
   if (decoder.to !== size)
     return fault(`the xz data unpacks to ${decoder.to} bytes, its last word says ${size}`);
-  return parsed(out);
+  return parsed(out.bytes);
 }
 
 /** Reads fields from `at` to `end`; what is not there is undefined. */
@@ -164,7 +165,7 @@ function readBlockHeader(packed: Uint8Array, at: number, end: number): Parsed<Bl
 }
 
 /** Chunks up to the end marker; answers what is wrong. */
-function decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Uint8Array): string | undefined {
+function decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Growing): string | undefined {
   let needDictionary = true;
   let needState = true;
   let needProperties = true;
@@ -188,8 +189,8 @@ function decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Uint8Array):
       if (control > 2) return `${where} is of the unknown kind ${hex(control)}`;
       const length = low + 1;
       if (length > packed.length - at - 3) return `${where} is cut off: it is truncated`;
-      if (length > out.length - decoder.to) return `it unpacks to more than ${out.length} bytes`;
-      out.set(packed.subarray(at + 3, at + 3 + length), decoder.to);
+      if (length > out.limit - decoder.to) return `it unpacks to more than ${out.limit} bytes`;
+      out.reserve(decoder.to + length).set(packed.subarray(at + 3, at + 3 + length), decoder.to);
       decoder.to += length;
       decoder.from = at + 3 + length;
       if (control === 1) needState = true;
@@ -216,7 +217,7 @@ function decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Uint8Array):
 
     const end = decoder.from + packedLength;
     if (end > packed.length) return `${where} is cut off: it is truncated`;
-    if (length > out.length - decoder.to) return `it unpacks to more than ${out.length} bytes`;
+    if (length > out.limit - decoder.to) return `it unpacks to more than ${out.limit} bytes`;
     if (!decoder.open() || decoder.decode(end, decoder.to + length) !== "full" || !decoder.isFinishedAt(end))
       return `${where} cannot be decoded`;
   }

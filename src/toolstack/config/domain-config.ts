@@ -2,6 +2,7 @@
  * A domain's configuration as the toolstack builds from it: what xl.cfg's keys mean once parsed and defaulted.
  * Keys that the model does not use yet are kept in `rest`, so that nothing a user wrote is lost.
  */
+import { type DiskConfig, toDiskConfig } from "./disk-config.ts";
 import type { CfgSetting } from "./grammar.ts";
 import type { ActionOnShutdown, LibxlDomainConfig } from "./libxl-types.ts";
 import type { Settings } from "./parser.ts";
@@ -29,8 +30,11 @@ export interface DomainConfig {
   readonly maxVcpus: number;
   readonly maxEventChannels: number;
   readonly maxGrantFrames: number | undefined;
+  readonly disks: readonly DiskConfig[];
   readonly cpuWeight: number | undefined;
   readonly cap: number | undefined;
+  /** pCPUs that each vCPU may run on, and would rather; a vCPU beyond a list's end has no say. Absent: none was given. */
+  readonly affinity?: { readonly hard: readonly number[][]; readonly soft: readonly number[][] };
   readonly on: {
     readonly poweroff: ShutdownAction;
     readonly reboot: ShutdownAction;
@@ -74,8 +78,11 @@ const USED: ReadonlySet<string> = new Set([
   "maxvcpus",
   "max_event_channels",
   "max_grant_frames",
+  "disk",
   "cpu_weight",
   "cap",
+  "cpus",
+  "cpus_soft",
   "on_poweroff",
   "on_reboot",
   "on_watchdog",
@@ -100,8 +107,10 @@ export function toDomainConfig(libxl: LibxlDomainConfig, settings: Settings): Do
     maxVcpus,
     maxEventChannels: Number(b_info.event_channels || DEFAULT_EVENT_CHANNELS),
     maxGrantFrames: optional(b_info.max_grant_frames),
+    disks: (libxl.disks ?? []).map(toDiskConfig),
     cpuWeight: optional(b_info.sched_params.weight),
     cap: optional(b_info.sched_params.cap),
+    ...affinityOf(b_info),
     on: {
       poweroff: ACTIONS[libxl.on_poweroff ?? "destroy"],
       reboot: ACTIONS[libxl.on_reboot ?? "restart"],
@@ -111,6 +120,14 @@ export function toDomainConfig(libxl: LibxlDomainConfig, settings: Settings): Do
     },
     rest: new Map([...settings].filter(([name]) => !USED.has(name))),
   };
+}
+
+function affinityOf(info: LibxlDomainConfig["b_info"]): Pick<DomainConfig, "affinity"> {
+  const { vcpu_hard_affinity: hard, vcpu_soft_affinity: soft } = info;
+  if (hard === undefined && soft === undefined) return {};
+  const numbers = (lists: readonly (readonly bigint[])[] = []): number[][] =>
+    lists.map((list) => list.map(Number));
+  return { affinity: { hard: numbers(hard), soft: numbers(soft) } };
 }
 
 /** undefined where libxl's "nobody has said" stands: absent, or -1 for a scheduler's parameter. */

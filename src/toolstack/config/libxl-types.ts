@@ -46,12 +46,16 @@ export const vuartType = oneOf(["unknown", "sbsa_uart"], "unknown");
 export const altp2mMode = oneOf(["disabled", "mixed", "external", "limited"], "disabled");
 export const deviceModelVersion = oneOf(["qemu_xen_traditional", "qemu_xen"]);
 
+/** LIBXL_SCHEDULER_* */
+export const SCHEDULERS = ["unknown", "sedf", "credit", "credit2", "arinc653", "rtds", "null"] as const;
+
 const createInfo = struct({
   type: oneOf(DOMAIN_TYPES),
   hap: defbool,
   oos: defbool,
   ssid_label: string,
   name: string,
+  domid: int(),
   uuid: string,
   pool_name: string,
   run_hotplug_scripts: defbool,
@@ -61,6 +65,7 @@ const createInfo = struct({
 });
 
 const schedParams = struct({
+  sched: oneOf(SCHEDULERS, "unknown"),
   weight: schedParam,
   cap: schedParam,
   period: schedParam,
@@ -87,6 +92,9 @@ const sdl = struct({
 const buildInfo = struct({
   max_vcpus: int(),
   avail_vcpus: list(int(undefined)),
+  vcpu_hard_affinity: list(list(int(undefined))),
+  vcpu_soft_affinity: list(list(int(undefined))),
+  numa_placement: defbool,
   tsc_mode: tscMode,
   max_memkb: memkb,
   target_memkb: memkb,
@@ -162,6 +170,7 @@ const disk = struct({
   discard_enable: defbool,
   specification: oneOf(["unknown", "xen", "virtio"], "unknown"),
   colo_enable: defbool,
+  colo_restore_enable: defbool,
   colo_host: string,
   colo_port: int(),
   colo_export: string,

@@ -8,32 +8,44 @@ export type CreateAct =
   | "check-memory"
   | "make-domain"
   | "write-skeleton"
+  | "check-disks"
   | "say-dm-version"
   | "prepare-domain"
   | "read-kernel"
   | "read-ramdisk"
   | "claim-memory"
   | "build"
+  | "restore"
   | "end-claim"
   | "set-scheduling"
   | "describe-in-store"
   | "introduce"
+  | "add-disks"
   | "add-console"
+  | "store-config"
   | "unpause";
 
-export function actsOfCreate(config: DomainConfig, paused: boolean): CreateAct[] {
-  const acts: CreateAct[] = [
-    "check-memory",
-    "make-domain",
-    "write-skeleton",
-    "say-dm-version",
-    "prepare-domain",
-    "read-kernel",
-  ];
-  if (config.ramdisk !== undefined) acts.push("read-ramdisk");
-  acts.push("claim-memory", "build", "end-claim");
+/** `from`: a kernel is laid out in the domain's memory, or a saved domain is read back into it. */
+export function actsOfCreate(
+  config: DomainConfig,
+  paused: boolean,
+  from: "build" | "restore" = "build",
+): CreateAct[] {
+  const acts: CreateAct[] = ["check-memory", "make-domain", "write-skeleton", "say-dm-version"];
+  const hasDisks = config.disks.length > 0;
+  if (hasDisks) acts.push("check-disks");
+  acts.push("prepare-domain");
+  if (from === "restore") {
+    acts.push("restore");
+  } else {
+    acts.push("read-kernel");
+    if (config.ramdisk !== undefined) acts.push("read-ramdisk");
+    acts.push("claim-memory", "build", "end-claim");
+  }
   if (config.cpuWeight !== undefined || config.cap !== undefined) acts.push("set-scheduling");
-  acts.push("describe-in-store", "introduce", "say-dm-version", "add-console");
+  acts.push("describe-in-store", "introduce", "say-dm-version");
+  if (hasDisks) acts.push("add-disks");
+  acts.push("add-console", "store-config");
   if (!paused) acts.push("unpause");
   return acts;
 }
@@ -43,6 +55,7 @@ export type DestroyAct =
   | "remove-devices"
   | "wipe-store"
   | "destroy-domain"
+  | "forget-config"
   | "wipe-libxl"
   | "await-end";
 
@@ -51,6 +64,7 @@ export const actsOfDestroy = (): DestroyAct[] => [
   "remove-devices",
   "wipe-store",
   "wipe-libxl",
+  "forget-config",
   "destroy-domain",
   "await-end",
 ];

@@ -12,21 +12,26 @@ import {
   panic,
 } from "../../dombuild/fault.ts";
 import type { ParsedKernel } from "../../dombuild/kernel.ts";
+import { buildProgramSteps } from "../../dombuild/program.ts";
 import { buildPvSteps, type PvBuilt } from "../../dombuild/pv.ts";
 import type { Ramdisk } from "../../dombuild/ramdisk.ts";
 import { bug } from "../../lib/absurd.ts";
 import type { DomainConfig } from "../config/domain-config.ts";
+import type { LibxlDomainConfig } from "../config/libxl-types.ts";
 import { type Dom0, wallSeconds } from "../dom0.ts";
 import { XlError } from "../error.ts";
 import { alreadyGone, libxlError } from "../lines.ts";
 import { domidOf } from "../names.ts";
 import type { RecentDomids } from "../recent-domids.ts";
+import { restoreDomain, type SavedDomain } from "../save/restore-domain.ts";
 import { uuidText } from "../uuid.ts";
 import { ask, type Plan } from "../wait.ts";
 import { actsOfCreate, type CreateAct } from "./acts.ts";
 import { consoleNodes, forgetConsole } from "./console-device.ts";
+import { setCreditOf } from "./credit.ts";
 import { destroyDomain } from "./destroy.ts";
-import { checkMemory } from "./memory.ts";
+import { addDisks, checkDisks } from "./disks.ts";
+import { checkMemory, MAXMEM_SLACK_KIB } from "./memory.ts";
 import { writeNodes } from "./nodes.ts";
 import {
   builtNodes,
@@ -36,21 +41,28 @@ import {
   skeletonAfterName,
   skeletonBeforeName,
 } from "./skeleton.ts";
+import { applyAffinity, checkAffinity } from "./vcpus.ts";
 
 /** A kernel or ramdisk, `path` as the config says it: its bytes, or why they could not be read, in strerror's words. */
 export type GuestFile =
   | { readonly path: string; readonly bytes: Uint8Array }
-  | { readonly path: string; readonly unreadable: string };
+  | { readonly path: string; readonly unreadable: string }
+  /** A program of ours, by name. */
+  | { readonly path: string; readonly program: string };
 
 export interface CreateWish {
   readonly config: DomainConfig;
   readonly kernel: GuestFile | undefined;
   readonly ramdisk: GuestFile | undefined;
   readonly paused: boolean;
+  /** The config as it was read: kept for `xl list -l`. */
+  readonly libxl?: LibxlDomainConfig;
   /** The domain exists now (and may yet fail to be built). */
   readonly made?: (domid: Domid) => void;
   /** What `xl -vvv create` says of the build. */
   readonly detail?: (line: string) => void;
+  /** It is restored from this instead of being built from its kernel. */
+  readonly saved?: SavedDomain;
 }
 
 interface Work extends CreateWish {
@@ -61,7 +73,7 @@ interface Work extends CreateWish {
   consolePort: Port | undefined;
   parsed: ParsedKernel | undefined;
   ramdiskRead: Ramdisk | undefined;
-  built: PvBuilt | undefined;
+  built: Pick<PvBuilt, "storeMfn" | "consoleMfn"> | undefined;
 }
 
 /** The new domain's id. Throws XlError with what libxl prints and xl's exit status. */
@@ -80,8 +92,13 @@ export function* createDomain(dom0: Dom0, recent: RecentDomids, wish: CreateWish
   if (wish.config.type !== "pv") {
     throw new XlError(3, [], `type="${wish.config.type}" is not modelled yet: only PV guests run here`);
   }
+  checkAffinity(dom0, wish.config);
   try {
-    for (const act of actsOfCreate(wish.config, wish.paused)) {
+    for (const act of actsOfCreate(
+      wish.config,
+      wish.paused,
+      wish.saved === undefined ? "build" : "restore",
+    )) {
       mustLive(work);
       const waits = PERFORM[act](work);
       if (waits !== undefined) yield* waits;
@@ -125,13 +142,11 @@ const strerror = (errno: Errno): string => STRERROR[errno] ?? `Unknown error ${E
 
 /** A step of the build failed: libxc's words, libxl's, and that of its caller. */
 function cannotBuild(work: Work, fault: BuildFault): XlError {
-  const line = libxlError(
-    "libxl_create.c:1640:domcreate_rebuild_done",
-    work.domid,
-    "cannot (re-)build domain: -3",
-  );
-  return new XlError(3, [...buildFaultLines(fault), line], fault.why);
+  return new XlError(3, [...buildFaultLines(fault), notBuilt(work.domid, -3)], fault.why);
 }
+
+const notBuilt = (domid: Domid | undefined, rc: number): string =>
+  libxlError("libxl_create.c:1640:domcreate_rebuild_done", domid, `cannot (re-)build domain: ${rc}`);
 
 function refusedBy(work: Work, place: string, text: string, errno: Errno): XlError {
   return new XlError(3, [libxlError(place, work.domid, `${text}: ${strerror(errno)}`)]);
@@ -192,6 +207,10 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
     });
   },
 
+  "check-disks"(work) {
+    return checkDisks(domidIn(work), work.config.disks);
+  },
+
   "say-dm-version"(work) {
     writeNodes(work.dom0.xs, [dmVersion(domidIn(work))]);
   },
@@ -199,6 +218,8 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
   "prepare-domain"(work) {
     const { gate } = work.dom0;
     const domid = domidIn(work);
+    const unpinned = applyAffinity(work.dom0, domid, work.config);
+    if (unpinned !== undefined) throw new XlError(3, [...unpinned, notBuilt(domid, -3)]);
     const { maxKib } = work.config.memory;
     must(work, "max_mem", gate.domctl.setMaxMem(domid, maxKib + MAXMEM_SLACK_KIB));
     must(
@@ -217,6 +238,7 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
   },
 
   *"read-kernel"(work) {
+    if (work.kernel !== undefined && "program" in work.kernel) return;
     const bytes = fileBytes(work, "kernel-file", work.config.kernel, work.kernel);
     const parsed = yield* ask({ ask: "read-kernel", file: bytes });
     if (!parsed.ok) throw cannotBuild(work, parsed);
@@ -242,6 +264,10 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
   },
 
   *build(work) {
+    if (work.kernel !== undefined && "program" in work.kernel) {
+      yield* buildProgram(work, work.kernel.program);
+      return;
+    }
     const { parsed, ramdiskRead, storePort, consolePort } = work;
     if (parsed === undefined || storePort === undefined || consolePort === undefined)
       return bug("create: order of acts");
@@ -258,12 +284,19 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
       if (step.done === true) {
         if (!step.value.ok) throw cannotBuild(work, step.value);
         work.built = step.value.value;
-        for (const line of work.built.layout.shown) work.detail?.(`domainbuilder: detail: ${line}`);
+        for (const line of step.value.value.layout.shown) work.detail?.(`domainbuilder: detail: ${line}`);
         return;
       }
       yield { wait: "turn" };
       mustLive(work);
     }
+  },
+
+  *restore(work) {
+    const { dom0, saved, storePort, consolePort } = work;
+    if (saved === undefined || storePort === undefined || consolePort === undefined)
+      return bug("create: order of acts");
+    work.built = yield* restoreDomain(dom0.gate, domidIn(work), saved, { storePort, consolePort });
   },
 
   "end-claim"(work) {
@@ -272,8 +305,9 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
 
   "set-scheduling"(work) {
     const { cpuWeight, cap } = work.config;
-    const set = work.dom0.gate.domctl.setSchedCredit(domidIn(work), cpuWeight, cap);
-    if (!set.ok) must(work, "the scheduling parameters", set);
+    const domid = domidIn(work);
+    const refused = setCreditOf(work.dom0, domid, cpuWeight, cap);
+    if (refused !== undefined) throw new XlError(3, [...refused, notBuilt(domid, -6)]);
   },
 
   "describe-in-store"(work) {
@@ -300,6 +334,10 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
     dom0.xs.introduce(domidIn(work), built.storeMfn, storePort);
   },
 
+  "add-disks"(work) {
+    return addDisks(work.dom0, domidIn(work), work.config.disks);
+  },
+
   "add-console"(work) {
     const { built, dom0, consolePort } = work;
     if (built === undefined || consolePort === undefined) return bug("create: order of acts");
@@ -310,6 +348,11 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
     });
   },
 
+  "store-config"(work) {
+    const { libxl, dom0, config } = work;
+    if (libxl !== undefined) dom0.userdata.store(domidIn(work), { uuid: uuidText(config.uuid), libxl });
+  },
+
   unpause(work) {
     const { gate } = work.dom0;
     const done = gate.domctl.unpause(domidIn(work));
@@ -318,10 +361,38 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
   },
 };
 
+/** A domain whose program is ours: frames as for a kernel, and the program begins where a kernel's first instruction would. */
+function* buildProgram(work: Work, program: string): Plan<void> {
+  const { dom0, config, ramdiskRead, storePort, consolePort } = work;
+  if (storePort === undefined || consolePort === undefined) return bug("create: order of acts");
+  const domid = domidIn(work);
+  work.detail?.(`xlab: ${config.kernel}: no such file; the program of that name that xlab ships runs`);
+  const steps = buildProgramSteps(dom0.gate, domid, {
+    module: ramdiskRead?.bytes,
+    cmdline: config.cmdline,
+    memKib: config.memory.targetKib,
+    storePort,
+    consolePort,
+  });
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) {
+      if (!step.value.ok) throw cannotBuild(work, step.value);
+      work.built = step.value.value;
+      must(
+        work,
+        "the program",
+        dom0.gate.domctl.setProgram(domid, dom0.programOf(program, domid, step.value.value)),
+      );
+      return;
+    }
+    yield { wait: "turn" };
+    mustLive(work);
+  }
+}
+
 const DEFAULT_GRANT_FRAMES = 64;
 const DEFAULT_MAPTRACK_FRAMES = 1024;
-/** LIBXL_MAXMEM_CONSTANT: the limit lies this much above maxmem. */
-const MAXMEM_SLACK_KIB = 1024;
 const PAGES_PER_MIB = 256;
 
 export function nameTaken(domid: number, name: string): XlError {
@@ -346,7 +417,8 @@ function fileBytes(
   said: string | undefined,
   file: GuestFile | undefined,
 ): Uint8Array {
-  if (file === undefined) throw cannotBuild(work, cannotOpen(step, said ?? "", strerror("ENOENT")));
+  if (file === undefined || "program" in file)
+    throw cannotBuild(work, cannotOpen(step, said ?? "", strerror("ENOENT")));
   if ("unreadable" in file) {
     const fails = file.unreadable === strerror("EISDIR") ? cannotMap : cannotOpen;
     throw cannotBuild(work, fails(step, file.path, file.unreadable));

@@ -9,6 +9,7 @@ import type { RecentDomids } from "../recent-domids.ts";
 import { type Plan, signalled, watching } from "../wait.ts";
 import { actsOfDestroy, type DestroyAct } from "./acts.ts";
 import { removeConsole } from "./console-device.ts";
+import { removeDisks } from "./disks.ts";
 
 /** How long memory may take to come back before we stop looking, and how often we look. */
 const END_NANOS = 10e9;
@@ -39,8 +40,9 @@ const PERFORM: Record<DestroyAct, (dom0: Dom0, domid: Domid) => Plan<void> | und
   pause({ gate }, domid) {
     gate.domctl.pause(domid);
   },
-  "remove-devices"({ xs }, domid) {
-    xs.transaction((tx) => removeConsole(tx, domid));
+  *"remove-devices"(dom0, domid) {
+    yield* removeDisks(dom0, domid);
+    dom0.xs.transaction((tx) => removeConsole(tx, domid));
   },
   "wipe-store"(dom0, domid) {
     const vm = vmPathOf(dom0, domid);
@@ -49,6 +51,9 @@ const PERFORM: Record<DestroyAct, (dom0: Dom0, domid: Domid) => Plan<void> | und
   },
   "wipe-libxl"({ xs }, domid) {
     xs.remove(`/libxl/${domid}`);
+  },
+  "forget-config"({ userdata }, domid) {
+    userdata.forget(domid);
   },
   "destroy-domain"({ gate }, domid) {
     gate.domctl.destroy(domid);

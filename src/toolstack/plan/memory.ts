@@ -11,6 +11,8 @@ const PAGE_KIB = 4;
 /** What libxl reckons on top of a PV domain's target. */
 const PV_OVERHEAD_KIB = 1024;
 const ROUND_KIB = 2048;
+/** LIBXL_MAXMEM_CONSTANT: the hypervisor's limit lies this much above maxmem. */
+export const MAXMEM_SLACK_KIB = 1024;
 
 /** libxl_domain_need_memory for PV, KiB. */
 export const neededKib = (config: DomainConfig): number =>

@@ -4,18 +4,20 @@
  */
 import { SHUTDOWN } from "../../abi/hypercall.ts";
 import type { Domid } from "../../abi/types.ts";
-import { absurd } from "../../lib/absurd.ts";
+import { absurd, bug } from "../../lib/absurd.ts";
 import type { DomainConfig, ShutdownAction } from "../config/domain-config.ts";
+import { parseDomainConfig } from "../config/parse.ts";
 import { type Dom0, wallSeconds } from "../dom0.ts";
 import { XlError } from "../error.ts";
-import { libxlError } from "../lines.ts";
-import { domidOf, vmPathOf } from "../names.ts";
 import type { RecentDomids } from "../recent-domids.ts";
 import { utcMinute } from "../utc.ts";
 import { uuidText } from "../uuid.ts";
 import { type Plan, type Signal, signalled, sleep, watching } from "../wait.ts";
 import { type CreateWish, createDomain } from "./create.ts";
 import { destroyDomain } from "./destroy.ts";
+import { dumpCore } from "./dump-core.ts";
+import { nameTakenLine, preserveAs } from "./rename.ts";
+import { configNow } from "./stored-config.ts";
 
 export interface Monitor {
   readonly dom0: Dom0;
@@ -32,11 +34,13 @@ export interface Monitor {
 const RESTART_PAUSE_NANOS = 2e9;
 
 type End = { readonly how: "shutdown"; readonly reason: number } | { readonly how: "destroyed" };
-type Next = "restart" | "end";
+/** What the next life is made from, where it differs; or there is none. */
+type Next = Pick<CreateWish, "config"> | "end";
 
 /** Runs as long as the domain and its successors do. */
 export function* monitorDomain(monitor: Monitor, first: Domid): Plan<void> {
-  const { dom0, recent, wish, log } = monitor;
+  const { dom0, recent, log } = monitor;
+  let { wish } = monitor;
   for (let domid = first; ; ) {
     log(`Waiting for domain ${wish.config.name} (domid ${domid}) to die [pid ${monitor.pid}]`);
     const end = yield* watching(dom0.xs, "@releaseDomain", (signal) => awaitEnd(dom0, domid, signal));
@@ -46,9 +50,9 @@ export function* monitorDomain(monitor: Monitor, first: Domid): Plan<void> {
       return;
     }
     log(`Domain ${domid} has shut down, reason code ${end.reason} 0x${end.reason.toString(16)}`);
-    if ((yield* afterShutdown(monitor, domid, end.reason)) === "end") {
-      return;
-    }
+    const next = yield* afterShutdown({ ...monitor, wish }, domid, end.reason);
+    if (next === "end") return;
+    wish = { ...wish, ...next };
     log("Done. Rebooting now");
     yield* sleep(dom0.clock, RESTART_PAUSE_NANOS);
     try {
@@ -101,7 +105,9 @@ function* afterShutdown(monitor: Monitor, domid: Domid, reason: number): Plan<Ne
   }
   const said = configured ?? "destroy";
   log(`Action for shutdown reason code ${reason} is ${said}`);
-  const action = afterDump(said, () => coreDump(log, domid, wish.config.name));
+  if (said === "coredump-destroy" || said === "coredump-restart") yield* coreDump(monitor, domid);
+  const action = afterDump(said);
+  const next = { config: reloaded(monitor, domid) };
   switch (action) {
     case "preserve":
       log("Done. Exiting now");
@@ -110,15 +116,16 @@ function* afterShutdown(monitor: Monitor, domid: Domid, reason: number): Plan<Ne
     case "restart":
       log(`Domain ${domid} needs to be cleaned up: destroying the domain`);
       yield* destroyDomain(dom0, recent, domid, "quietly");
-      if (action === "restart") return "restart";
+      if (action === "restart") return next;
       log("Done. Exiting now");
       return "end";
     case "rename-restart":
-      return preserve(monitor, domid) ? "restart" : "end";
+      return preserve(monitor, domid, next.config.name) ? next : "end";
     case "soft-reset":
-      // libxl 4.17 cannot either for a PV guest: the attempt ends with the domain destroyed.
+      // Xen has it for HVM only; libxl 4.17 ends the attempt for a PV guest with the domain destroyed.
       log("Done. Rebooting now");
       yield* sleep(dom0.clock, RESTART_PAUSE_NANOS);
+      if (dom0.gate.domctl.softReset(domid).ok) return bug("soft reset of a PV domain");
       log("xlab: a PV guest cannot be soft-reset: the domain is destroyed");
       yield* destroyDomain(dom0, recent, domid, "quietly");
       return "end";
@@ -129,45 +136,45 @@ function* afterShutdown(monitor: Monitor, domid: Domid, reason: number): Plan<Ne
 
 type PlainAction = Exclude<ShutdownAction, "coredump-destroy" | "coredump-restart">;
 
-function afterDump(action: ShutdownAction, dump: () => void): PlainAction {
-  if (action !== "coredump-destroy" && action !== "coredump-restart") return action;
-  dump();
-  return action === "coredump-destroy" ? "destroy" : "restart";
+function afterDump(action: ShutdownAction): PlainAction {
+  if (action === "coredump-destroy") return "destroy";
+  return action === "coredump-restart" ? "restart" : action;
 }
 
-/** xl goes on when the dump fails; here it always does. */
-function coreDump(log: (line: string) => void, domid: Domid, name: string): void {
-  const file = `/var/lib/xen/dump/${name}`;
-  log(`dumping core to ${file}`);
-  log(
-    libxlError(
-      "libxl_domain.c:603:libxl_domain_core_dump",
-      domid,
-      `Core dumping domain to ${file}: Function not implemented`,
-    ),
-  );
+/** XEN_DUMP_DIR */
+const DUMP_DIRECTORY = "/var/lib/xen/dump";
+
+/** xl goes on whatever becomes of the dump. */
+function* coreDump({ dom0, wish, log }: Monitor, domid: Domid): Plan<void> {
+  const { name } = wish.config;
+  const said = `${DUMP_DIRECTORY}/${name}`;
+  log(`dumping core to ${said}`);
+  const failed = yield* dumpCore(dom0, domid, { dump: name, said });
+  if (failed === undefined) return;
+  for (const line of failed.lines) log(line);
   log("core dump failed (rc=-3).");
-  log("xlab: core dumps are not modelled yet; xl dmesg has the registers of a crash");
+  if (failed.hint !== undefined) log(`xlab: ${failed.hint}`);
+}
+
+/** What `xl config-update` left, or else the config with what has changed since: name, memory, vCPUs, scheduling. */
+function reloaded({ dom0, wish, log }: Monitor, domid: Domid): DomainConfig {
+  const updated = dom0.userdata.get(domid)?.updated;
+  if (updated === undefined) return configNow(dom0, domid, wish.config) ?? wish.config;
+  log('"xl" configuration found, using it');
+  log("");
+  return parseDomainConfig({ text: updated, source: "<updated>", overrides: [], uuid: wish.config.uuid })
+    .config;
 }
 
 /** Keeps the dead domain under another name and a uuid of its own. False: that name is taken too. */
-function preserve({ dom0, wish, log }: Monitor, domid: Domid): boolean {
-  const { name } = wish.config;
+function preserve({ dom0, log }: Monitor, domid: Domid, name: string): boolean {
   const suffix = `-${utcMinute(wallSeconds(dom0))}`;
   log(`Preserving domain ${domid} ${name} with suffix${suffix}`);
-  const kept = name + suffix;
-  if (domidOf(dom0, kept) !== undefined) {
-    const text = `Domain with name "${kept}" already exists.`;
-    log(libxlError("libxl_domain.c:81:libxl__domain_rename", domid, text));
+  const taken = nameTakenLine(dom0, domid, name + suffix);
+  if (taken !== undefined) {
+    log(taken);
     return false;
   }
-  const old = vmPathOf(dom0, domid);
-  const uuid = uuidText(dom0.newUuid());
-  dom0.xs.transaction((tx) => {
-    tx.write(`/local/domain/${domid}/name`, kept);
-    tx.write(`/vm/${uuid}/uuid`, uuid);
-    tx.write(`/local/domain/${domid}/vm`, `/vm/${uuid}`);
-    if (old?.startsWith("/vm/")) tx.remove(old);
-  });
+  preserveAs(dom0, domid, name + suffix, uuidText(dom0.newUuid()));
   return true;
 }

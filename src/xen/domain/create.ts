@@ -7,9 +7,10 @@ import { VCPU_INFO_SIZE, XEN_LEGACY_MAX_VCPUS } from "../../abi/xen.ts";
 import { createDomainEvents } from "../evtchn/channel.ts";
 import { createUpcalls } from "../evtchn/upcalls.ts";
 import { createGrantTable, growGrantTable } from "../gnttab/grant-table.ts";
+import { releaseGrantTable } from "../gnttab/teardown.ts";
 import type { Machine } from "../machine.ts";
 import { createDomainMemory } from "../memory/domain-memory.ts";
-import { allocXenFrame } from "../memory/xen-heap.ts";
+import { allocXenFrame, freeXenFrame } from "../memory/xen-heap.ts";
 import { updateWallclock } from "../time/pvclock.ts";
 import type { Domain } from "./domain.ts";
 import { createVcpu } from "./vcpu.ts";
@@ -36,6 +37,9 @@ export function createDomain(machine: Machine, wanted: CreateDomain): XenResult<
   const mfn = allocXenFrame(machine, domain);
   const address = mfn === undefined ? 0 : machine.engine.mem.writeAddress(mfn);
   if (mfn === undefined || address === 0 || !growGrantTable(machine, domain, 1)) {
+    if (mfn !== undefined) freeXenFrame(machine, mfn);
+    releaseGrantTable(machine, domain);
+    machine.frames.drain();
     machine.domains.delete(domain.domid);
     return refuse("ENOMEM");
   }
@@ -55,6 +59,8 @@ export function newDomain(domid: Domid, wanted: CreateDomain, privileged: boolea
     handle: Uint8Array.from(wanted.handle),
     type: wanted.type,
     privileged,
+    target: undefined,
+    program: privileged,
     vcpus: [],
     memory: createDomainMemory(0),
     grants: createGrantTable(wanted.maxGrantFrames, wanted.maxMaptrackFrames),
@@ -66,8 +72,9 @@ export function newDomain(domid: Domid, wanted: CreateDomain, privileged: boolea
     pauseCount: 1,
     shutdown: undefined,
     shutdownCode: undefined,
-    credit: { weight: DEFAULT_WEIGHT, cap: 0 },
+    credit: { weight: DEFAULT_WEIGHT, cap: 0, capLeft: 0 },
     timeOffset: 0,
+    tsc: { mode: 0, incarnation: 0 },
     watchdogs: [undefined, undefined],
     symbols: [],
     ports: { pciConfigAddress: 0, rtcIndex: 0 },

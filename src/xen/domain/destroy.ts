@@ -3,13 +3,17 @@
  * last frame is gone its id is free again. Frames that others still map keep it as a zombie.
  */
 import { DOMID_0 } from "../../abi/types.ts";
+import { Nanos } from "../../lib/brand.ts";
 import { closeAllPorts } from "../evtchn/bind.ts";
 import type { Machine } from "../machine.ts";
+import { isEmpty } from "../memory/references.ts";
 import { relinquish } from "../memory/relinquish.ts";
 import { freeXenFrame } from "../memory/xen-heap.ts";
 import { sleepVcpu } from "../sched/wake.ts";
-import { chargeDomain } from "../time/cost-table.ts";
+import { COST, chargeDomain } from "../time/cost-table.ts";
+import { localNanos } from "../time/virtual-time.ts";
 import type { Domain } from "./domain.ts";
+import { forgetTarget } from "./set-target.ts";
 import { notifyDom0 } from "./shutdown.ts";
 import { releaseVcpu, retireVcpu } from "./vcpu.ts";
 
@@ -25,6 +29,7 @@ export function destroyDomain(machine: Machine, domain: Domain): void {
     sleepVcpu(machine, vcpu);
     retireVcpu(machine, vcpu);
   }
+  machine.sched.forget(domain);
   if (domain.sharedInfo !== undefined) freeXenFrame(machine, domain.sharedInfo.mfn);
   domain.sharedInfo = undefined;
   for (const timer of domain.watchdogs) timer?.cancel();
@@ -35,8 +40,7 @@ export function destroyDomain(machine: Machine, domain: Domain): void {
 function scheduleStep(machine: Machine, domain: Domain): void {
   const dom0 = machine.domains.get(DOMID_0);
   if (dom0 !== undefined) chargeDomain(machine, dom0, "entry", STEP);
-  const when = Math.max(machine.time.ticks, dom0?.upcalls.busyUntil ?? 0);
-  machine.time.at(machine.time.nanosOf(when), () => {
+  machine.time.at(Nanos(localNanos(machine) + STEP * COST.entry), () => {
     if (relinquish(machine, domain, STEP)) finish(machine, domain);
     else scheduleStep(machine, domain);
   });
@@ -44,12 +48,13 @@ function scheduleStep(machine: Machine, domain: Domain): void {
 
 function finish(machine: Machine, domain: Domain): void {
   for (const vcpu of domain.vcpus) releaseVcpu(machine, vcpu);
-  if (domain.memory.totPages === 0) remove(machine, domain);
+  if (isEmpty(domain)) remove(machine, domain);
   else domain.memory.onEmpty = () => remove(machine, domain);
   notifyDom0(machine);
 }
 
 function remove(machine: Machine, domain: Domain): void {
   machine.domains.delete(domain.domid);
+  forgetTarget(machine.domains.values(), domain);
   notifyDom0(machine);
 }

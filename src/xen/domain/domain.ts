@@ -7,6 +7,7 @@ import type { DomainEvents } from "../evtchn/channel.ts";
 import type { Upcalls } from "../evtchn/upcalls.ts";
 import type { GrantTable } from "../gnttab/grant-table.ts";
 import type { DomainMemory } from "../memory/domain-memory.ts";
+import type { VcpuCredit } from "../sched/credit.ts";
 import type { Credit } from "../sched/scheduler.ts";
 import type { Runstate } from "../time/runstate.ts";
 import type { VcpuTimers } from "../time/vcpu-timers.ts";
@@ -18,6 +19,10 @@ export interface Domain {
   readonly type: "pv" | "pvh" | "hvm";
   /** May act on all others (dom0). */
   readonly privileged: boolean;
+  /** The domain that this one serves, and may act on as on itself (XEN_DOMCTL_set_target): a device model's. */
+  target: Domain | undefined;
+  /** Its vCPUs' program is TypeScript, not instructions (program.ts). */
+  program: boolean;
   /** All of `max_vcpus`, also those that are not up. */
   readonly vcpus: Vcpu[];
   readonly memory: DomainMemory;
@@ -40,6 +45,8 @@ export interface Domain {
   readonly credit: Credit;
   /** Seconds between this domain's wall clock and the host's. */
   timeOffset: number;
+  /** TSC_MODE_*, and how often the domain has been restored: kept for the next save. */
+  tsc: { readonly mode: number; readonly incarnation: number };
   /** SCHEDOP_watchdog's two timers. */
   readonly watchdogs: (Timer | undefined)[];
   /** For crash dumps; ascending addresses. */
@@ -120,6 +127,8 @@ export interface Vcpu {
   onCpu: boolean;
   /** Waits in a run queue. */
   queued: boolean;
+  /** Its account with the scheduler. */
+  readonly credit: VcpuCredit;
   hardAffinity: readonly boolean[];
   softAffinity: readonly boolean[];
 }

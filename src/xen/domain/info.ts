@@ -5,17 +5,15 @@ import { Nanos } from "../../lib/brand.ts";
 import type { Machine } from "../machine.ts";
 import { cpuTimeOf } from "../time/runstate.ts";
 import type { Domain, Vcpu } from "./domain.ts";
+import { commandVcpu } from "./program-work.ts";
 
-/** A TypeScript domain's vCPUs: the first does all the work, and asks this very question. */
-const isProgram = (domain: Domain): boolean => domain.sharedInfo === undefined && domain.privileged;
+export const vcpuCpuTime = (machine: Machine, vcpu: Vcpu): Nanos =>
+  Nanos(cpuTimeOf(vcpu, machine.time.nanosOf(Math.max(vcpu.readyAt, 0))));
 
-export function vcpuCpuTime(machine: Machine, vcpu: Vcpu): Nanos {
-  if (isProgram(vcpu.domain)) return machine.time.nanosOf(vcpu.id === 0 ? vcpu.domain.upcalls.busyTicks : 0);
-  return Nanos(cpuTimeOf(vcpu, machine.time.nanosOf(Math.max(vcpu.readyAt, 0))));
-}
-
-const isRunning = (vcpu: Vcpu): boolean => (isProgram(vcpu.domain) ? vcpu.id === 0 : vcpu.onCpu);
-const isBlocked = (vcpu: Vcpu): boolean => (isProgram(vcpu.domain) ? vcpu.id !== 0 : vcpu.blocked);
+/** Who asks this very question is running. */
+const asks = ({ domain, id }: Vcpu): boolean => domain.program && domain.privileged && commandVcpu(domain)?.id === id;
+const isRunning = (vcpu: Vcpu): boolean => vcpu.onCpu || asks(vcpu);
+const isBlocked = (vcpu: Vcpu): boolean => vcpu.blocked && !asks(vcpu);
 
 export function domainInfo(machine: Machine, domain: Domain): DomainInfo {
   const online = domain.vcpus.filter((vcpu) => !vcpu.down);

@@ -4,7 +4,7 @@ import { DOMID_0 } from "../../abi/types.ts";
 import { VIRQ_DOM_EXC } from "../../abi/xen.ts";
 import { sendGuestGlobalVirq } from "../evtchn/send.ts";
 import type { Machine } from "../machine.ts";
-import { sleepVcpu } from "../sched/wake.ts";
+import { sleepVcpu, wakeVcpu } from "../sched/wake.ts";
 import type { Domain } from "./domain.ts";
 
 export function shutdownDomain(machine: Machine, domain: Domain, reason: number): void {
@@ -12,6 +12,13 @@ export function shutdownDomain(machine: Machine, domain: Domain, reason: number)
   domain.shutdown = { code: domain.shutdownCode ?? reason };
   for (const vcpu of domain.vcpus) sleepVcpu(machine, vcpu);
   notifyDom0(machine);
+}
+
+/** `domain_resume`: it goes on where it stopped. One that has not shut down is left alone. */
+export function resumeDomain(machine: Machine, domain: Domain): void {
+  domain.shutdown = undefined;
+  domain.shutdownCode = undefined;
+  for (const vcpu of domain.vcpus) wakeVcpu(machine, vcpu);
 }
 
 /** VIRQ_DOM_EXC: some domain has stopped or gone. */

@@ -1,6 +1,7 @@
 /** `arch_set_info_guest` and its reverse: a vCPU's whole state as the record that builders, vcpu_op and save use. */
 import {
   VGCF_failsafe_disables_events,
+  VGCF_i387_valid,
   VGCF_in_kernel,
   VGCF_online,
   VGCF_syscall_disables_events,
@@ -28,6 +29,7 @@ import {
   X86_EFLAGS_VM,
 } from "../traps/registers.ts";
 import type { Vcpu } from "./domain.ts";
+import { FPU_IMAGE_SIZE, readFpuImage, writeFpuImage } from "./fpu-image.ts";
 
 /** SCE LME LMA NX */
 const PV_EFER = 0xd01n;
@@ -134,6 +136,10 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   vcpu.cr4 = guestCr4(Number(context.cr4 & 0xffff_ffffn));
   u32[(state + L.TSC_EXITS) >>> 2] = tscExits(vcpu.cr4);
 
+  if ((context.flags & VGCF_i387_valid) !== 0 && context.fpu?.length === FPU_IMAGE_SIZE) {
+    writeFpuImage(engine.mem, state, context.fpu);
+  }
+
   vcpu.traps.clear();
   for (const { vector, flags, cs, address } of context.traps ?? []) {
     vcpu.traps.set(vector, flags, cs, ...halves(address));
@@ -182,6 +188,7 @@ export function getVcpuContext(machine: Machine, vcpu: Vcpu): XenResult<VcpuGues
     ok: true,
     value: {
       flags:
+        VGCF_i387_valid |
         (kernelMode ? VGCF_in_kernel : 0) |
         (vcpu.down ? 0 : VGCF_online) |
         disables(CALLBACKTYPE_failsafe, VGCF_failsafe_disables_events) |
@@ -208,6 +215,7 @@ export function getVcpuContext(machine: Machine, vcpu: Vcpu): XenResult<VcpuGues
       gsBaseKernel: get64(kernelMode ? L.GS_BASE : L.GS_BASE_OTHER),
       gsBaseUser: get64(kernelMode ? L.GS_BASE_OTHER : L.GS_BASE),
       traps,
+      fpu: readFpuImage(machine.engine.mem, state),
     },
   };
 }

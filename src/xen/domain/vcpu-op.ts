@@ -5,7 +5,7 @@ import * as abi from "../../abi/vcpu.ts";
 import { VCPU_INFO_SIZE, vcpuInfo } from "../../abi/xen.ts";
 import { argument, copyOut, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
-import { getWritableFrame } from "../memory/references.ts";
+import { getWritableFrame, putWritableFrame } from "../memory/references.ts";
 import { kickVcpu, sleepVcpu, wakeVcpu } from "../sched/wake.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
 import { encodeRunstate, updateRunstateArea } from "../time/runstate.ts";
@@ -123,7 +123,10 @@ function registerVcpuInfo(call: Call, vcpu: Vcpu): CallResult {
   if (mfn > 0xffff_ffff || !getWritableFrame(machine, mfn, domain.domid)) return minus("EINVAL");
   const { mem } = machine.engine;
   const page = mem.writeAddress(mfn);
-  if (page === 0) return minus("ENOMEM");
+  if (page === 0) {
+    putWritableFrame(machine, mfn);
+    return minus("ENOMEM");
+  }
   const address = page + offset;
   mem.u8.copyWithin(address, vcpu.infoAddress, vcpu.infoAddress + VCPU_INFO_SIZE);
   mem.noteWrite(mfn, offset, VCPU_INFO_SIZE);

@@ -2,6 +2,7 @@
 import { VCPU_INFO_SIZE, XEN_LEGACY_MAX_VCPUS } from "../../abi/xen.ts";
 import type { Machine } from "../machine.ts";
 import { putWritableFrame } from "../memory/references.ts";
+import { createVcpuCredit } from "../sched/credit.ts";
 import { createRunstate } from "../time/runstate.ts";
 import { createVcpuTimers, stopAllTimers } from "../time/vcpu-timers.ts";
 import { PV_CR0, PV_CR4_GUEST_VISIBLE } from "../traps/control-registers.ts";
@@ -50,6 +51,7 @@ export function createVcpu(machine: Machine, domain: Domain, id: number): Vcpu {
     processor: id % machine.sched.pcpus.length,
     onCpu: false,
     queued: false,
+    credit: createVcpuCredit(),
     hardAffinity: everywhere,
     softAffinity: everywhere,
   };

@@ -9,14 +9,16 @@ import type { Domain, Vcpu } from "../domain/domain.ts";
 import { domainInfo, vcpuInfo } from "../domain/info.ts";
 import { pauseDomain, unpauseDomain } from "../domain/pause.ts";
 import { shutdownDomain } from "../domain/shutdown.ts";
+import { setTarget } from "../domain/set-target.ts";
+import { softReset } from "../domain/soft-reset.ts";
+import { sendTrigger } from "../domain/trigger.ts";
+import { setProgram } from "../domain/typescript.ts";
 import { getVcpuContext, setVcpuContext } from "../domain/vcpu-context.ts";
 import type { Machine } from "../machine.ts";
 import { setAffinity } from "../sched/affinity.ts";
 import { chargeDomain } from "../time/cost-table.ts";
 import { updateWallclock } from "../time/pvclock.ts";
 import { fillHypercallPage } from "./hypercall-page.ts";
-
-const MAX_WEIGHT = 65_535;
 
 export function domctlCalls(machine: Machine, caller: Domain): DomctlCalls {
   /** Charges the call, and finds whom it is about. EPERM, ESRCH. */
@@ -65,6 +67,10 @@ export function domctlCalls(machine: Machine, caller: Domain): DomctlCalls {
       unpauseDomain(machine, vcpu.value.domain);
       return result;
     },
+    setProgram(dom, begin) {
+      const found = guest(dom);
+      return found.ok ? setProgram(machine, found.value, begin) : found;
+    },
     getVcpuContext(dom, id) {
       const vcpu = vcpuOf(guest(dom), id);
       return vcpu.ok ? getVcpuContext(machine, vcpu.value) : vcpu;
@@ -94,6 +100,12 @@ export function domctlCalls(machine: Machine, caller: Domain): DomctlCalls {
       if (!found.ok) return found;
       const page = found.value.sharedInfo;
       return page === undefined ? refuse("EINVAL") : ok(Mfn(page.mfn));
+    },
+    setTarget(dom, served) {
+      const found = guest(dom);
+      if (!found.ok) return found;
+      const other = guest(served);
+      return other.ok ? setTarget(found.value, other.value) : refuse("ESRCH");
     },
     pause(dom) {
       const found = guest(dom);
@@ -128,16 +140,19 @@ export function domctlCalls(machine: Machine, caller: Domain): DomctlCalls {
     setSchedCredit(dom, weight, cap) {
       const found = target(dom);
       if (!found.ok) return found;
-      const { credit, vcpus } = found.value;
-      if (weight !== undefined && (weight < 1 || weight > MAX_WEIGHT)) return refuse("EINVAL");
-      if (cap !== undefined && (cap < 0 || cap > 100 * vcpus.length)) return refuse("EINVAL");
-      credit.weight = weight ?? credit.weight;
-      credit.cap = cap ?? credit.cap;
-      return done;
+      return machine.sched.setCredit(found.value, weight, cap);
     },
     getSchedCredit(dom) {
       const found = target(dom);
-      return found.ok ? ok({ ...found.value.credit }) : found;
+      return found.ok ? ok({ weight: found.value.credit.weight, cap: found.value.credit.cap }) : found;
+    },
+    sendTrigger(dom, trigger, vcpu) {
+      const found = target(dom);
+      return found.ok ? sendTrigger(machine, found.value, trigger, vcpu) : found;
+    },
+    softReset(dom) {
+      const found = guest(dom);
+      return found.ok ? softReset(machine, found.value) : found;
     },
     setSymbols(dom, symbols) {
       const found = target(dom);

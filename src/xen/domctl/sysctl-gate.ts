@@ -1,8 +1,9 @@
 /** sysctl and xen_version for the toolstack's domain: the machine as `xl info` shows it. */
-import { ok, refuse } from "../../abi/errno.ts";
+import { done, ok, refuse } from "../../abi/errno.ts";
 import type { SysctlCalls } from "../../abi/hypercall.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { XenOptions } from "../index.ts";
+import { handleKeypress } from "../keyhandler/keyhandler.ts";
 import type { LogRing } from "../log.ts";
 import type { Machine } from "../machine.ts";
 import { chargeDomain } from "../time/cost-table.ts";
@@ -41,6 +42,20 @@ export function sysctlCalls(machine: Machine, caller: Domain, ring: LogRing): Sy
       scheduler: machine.sched.name,
       commandline: commandLine(machine.options),
     }),
+    getCreditParams() {
+      chargeDomain(machine, caller, "hypercall");
+      return caller.privileged ? ok(machine.sched.params) : refuse("EPERM");
+    },
+    setCreditParams(params) {
+      chargeDomain(machine, caller, "hypercall");
+      return caller.privileged ? machine.sched.setParams(params) : refuse("EPERM");
+    },
+    debugKeys(keys) {
+      chargeDomain(machine, caller, "hypercall");
+      if (!caller.privileged) return refuse("EPERM");
+      for (const key of keys) handleKeypress(machine, key);
+      return done;
+    },
     readConsole(clear) {
       chargeDomain(machine, caller, "hypercall");
       return caller.privileged ? ok(ring.read(clear)) : refuse("EPERM");

@@ -14,6 +14,7 @@ import { absurd } from "../../lib/absurd.ts";
 import type { Domain } from "../domain/domain.ts";
 import { findDomain } from "../domain/find.ts";
 import type { Machine } from "../machine.ts";
+import { mayActOn } from "../memory/privilege.ts";
 import { type Channel, dropChannel, freePort, isValidPort, putChannel, virqIsGlobal } from "./channel.ts";
 import { clearPending, setPending } from "./send.ts";
 
@@ -26,7 +27,7 @@ export function allocUnbound(
 ): XenResult<Port> {
   const domain = findDomain(machine, caller, dom);
   if (domain === undefined) return refuse("ESRCH");
-  if (domain !== caller && !caller.privileged) return refuse("EPERM");
+  if (!mayActOn(caller, domain)) return refuse("EPERM");
   const remote = remoteDom === DOMID_SELF ? caller.domid : remoteDom;
   return make(domain, { state: "unbound", remote, vcpu: 0 });
 }
@@ -140,7 +141,7 @@ export function portStatus(
   const domain = findDomain(machine, caller, dom);
   if (domain === undefined) return refuse("ESRCH");
   if (!isValidPort(domain.events, port)) return refuse("EINVAL");
-  if (domain !== caller && !caller.privileged) return refuse("EPERM");
+  if (!mayActOn(caller, domain)) return refuse("EPERM");
   const channel = domain.events.channels[port];
   if (channel === undefined) return ok({ status: EVTCHNSTAT_closed, vcpu: 0 });
   const { vcpu } = channel;

@@ -52,7 +52,7 @@ export function sendGuestGlobalVirq(machine: Machine, domain: Domain, virq: numb
 export function setPending(machine: Machine, domain: Domain, port: number, vcpuId: number): void {
   if (domain.dying) return;
   const page = domain.sharedInfo;
-  if (page === undefined || domain.upcalls.handlers.has(port)) {
+  if (page === undefined || domain.program) {
     notifyProgram(machine, domain, port);
     return;
   }

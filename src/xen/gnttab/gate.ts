@@ -1,11 +1,13 @@
 /** Grants through the TypeScript door. */
 import { done, type Errno, ok, refuse, type XenResult } from "../../abi/errno.ts";
 import { GNTST, type GrantStatus, GTF_permit_access, grantEntryV1 } from "../../abi/grant-table.ts";
-import type { GnttabCalls } from "../../abi/hypercall.ts";
+import type { GnttabCalls, MappedFrame } from "../../abi/hypercall.ts";
 import type { Domid, Gfn, Gref } from "../../abi/types.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { target } from "../memory/gate.ts";
+import { HeldFrame } from "../memory/mapped-frame.ts";
+import { getWritableFrame } from "../memory/references.ts";
 import { writeAddressOf } from "../memory/slots.ts";
 import { withGrant } from "./copy.ts";
 import { entryPlace, growGrantTable } from "./grant-table.ts";
@@ -55,6 +57,16 @@ export const gnttabCalls = (machine: Machine, caller: Domain): GnttabCalls => ({
       return GNTST.okay;
     });
     return status === GNTST.okay ? done : refuse(errnoOf(status));
+  },
+
+  setupTable(frames) {
+    if (!growGrantTable(machine, caller, frames)) return refuse("EINVAL");
+    const mapped: MappedFrame[] = [];
+    for (const mfn of caller.grants.frames) {
+      if (!getWritableFrame(machine, mfn, caller.domid)) return refuse("EINVAL");
+      mapped.push(new HeldFrame(machine, caller, mfn, true));
+    }
+    return ok(mapped);
   },
 
   seed: (dom, ref, to, frame) => seed(machine, caller, dom, ref, to, frame),

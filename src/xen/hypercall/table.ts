@@ -22,9 +22,7 @@ import { doFpuTaskswitch } from "../traps/task-switched.ts";
 import { doXenVersion } from "../version/version.ts";
 import { minus } from "./argument.ts";
 import type { Handler } from "./context.ts";
-
-/** For the toolstack's domain alone, which comes through its Gate. */
-const privilegedOnly: Handler = () => minus("EPERM");
+import { doDmOp, doDomctl, doPlatformOp, doSysctl, privilegedOnly } from "./privileged.ts";
 
 /** HVMOP_set_param and get_param name an HVM domain, which no PV guest is. */
 const HVMOP_get_param = 1;
@@ -37,7 +35,7 @@ const HANDLERS: Partial<Record<HypercallName, Handler>> = {
   set_callbacks: doSetCallbacks,
   fpu_taskswitch: doFpuTaskswitch,
   sched_op_compat: doSchedOpCompat,
-  platform_op: privilegedOnly,
+  platform_op: doPlatformOp,
   set_debugreg: doSetDebugreg,
   get_debugreg: doGetDebugreg,
   update_descriptor: doUpdateDescriptor,
@@ -59,11 +57,13 @@ const HANDLERS: Partial<Record<HypercallName, Handler>> = {
   event_channel_op: eventChannelOp,
   physdev_op: doPhysdevOp,
   hvm_op: (call) => minus(call.lo(0) <= HVMOP_get_param ? "EINVAL" : "ENOSYS"),
-  sysctl: privilegedOnly,
-  domctl: privilegedOnly,
+  sysctl: doSysctl,
+  domctl: doDomctl,
   kexec_op: privilegedOnly,
   xenpmu_op: () => minus("EOPNOTSUPP"), // Linux: "VPMU disabled by hypervisor."
-  dm_op: privilegedOnly,
+  dm_op: doDmOp,
+  hypfs_op: privilegedOnly,
+  mca: privilegedOnly,
 };
 
 export const HYPERCALL_TABLE: readonly (Handler | undefined)[] = (() => {

@@ -7,6 +7,8 @@ import type { HeldFrame } from "./mapped-frame.ts";
 export interface DomainMemory {
   /** Frames it owns (`tot_pages`), those of a dying domain included that others still map. */
   totPages: number;
+  /** Frames of Xen's that are shared with it (shared_info, grant table), those that others still map included (`xenheap_pages`). */
+  heapPages: number;
   /** Its limit (`max_pages`): frames beyond it are refused. */
   maxPages: number;
   /** Frames claimed for it and not allocated yet. */
@@ -22,12 +24,13 @@ export interface DomainMemory {
   readonly held: Set<HeldFrame>;
   /** How far tearing down has come. */
   teardown: { stage: number; cursor: number };
-  /** Called when a dying domain has lost its last frame: only then may its id be used again. */
+  /** Called when a dying domain has lost its last frame, of either kind: only then may its id be used again. */
   onEmpty: (() => void) | undefined;
 }
 
 export const createDomainMemory = (maxPages: number): DomainMemory => ({
   totPages: 0,
+  heapPages: 0,
   maxPages,
   outstandingPages: 0,
   lowest: 0xffff_ffff,

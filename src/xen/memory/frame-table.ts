@@ -97,6 +97,11 @@ export class FrameTable {
     return this.free.count + this.retired.length;
   }
 
+  /** Free frames of first..end-1, retired ones not counted. */
+  freeIn(first: number, end: number): number {
+    return this.free.countIn(first, end);
+  }
+
   /** Who owns it; DOMID_INVALID for a free frame and for what is no frame of this machine. */
   owner(mfn: number): number {
     if (mfn >= this.total || this.info[(mfn << 2) + COUNT] === 0) return DOMID_INVALID;

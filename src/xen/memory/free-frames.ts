@@ -20,6 +20,23 @@ export class FreeFrames {
     return this.free;
   }
 
+  /** How many of first..end-1 are free. */
+  countIn(first: number, end: number): number {
+    const words = this.levels[0] as Uint32Array;
+    let count = 0;
+    for (let n = first; n < end; ) {
+      const word = words[n >>> 5] as number;
+      if ((n & 31) === 0 && n + 32 <= end) {
+        count += bitCount(word);
+        n += 32;
+      } else {
+        count += (word >>> (n & 31)) & 1;
+        n++;
+      }
+    }
+    return count;
+  }
+
   has(n: number): boolean {
     return (((this.levels[0] as Uint32Array)[n >>> 5] as number) & (1 << (n & 31))) !== 0;
   }
@@ -111,4 +128,11 @@ export class FreeFrames {
     }
     return -1;
   }
+}
+
+/** Bits set in 32. */
+function bitCount(word: number): number {
+  let n = word - ((word >>> 1) & 0x5555_5555);
+  n = (n & 0x3333_3333) + ((n >>> 2) & 0x3333_3333);
+  return (((n + (n >>> 4)) & 0x0f0f_0f0f) * 0x0101_0101) >>> 24;
 }

@@ -7,7 +7,7 @@ import { bug } from "../../lib/absurd.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { allocFrames, claim, setM2p } from "./allocate.ts";
-import { PGT_l4 } from "./frame-table.ts";
+import { type PageType, PGT_l4 } from "./frame-table.ts";
 import { HeldFrame } from "./mapped-frame.ts";
 import { pinTable, unpinTable } from "./pin.ts";
 import { domainByAnyId, mayActOn } from "./privilege.ts";
@@ -18,6 +18,10 @@ const NAME = new Map<number, Errno>(Object.entries(ERRNO).map(([name, number]) =
 /** 0 or -errno as the Gate words it. */
 const asResult = (rc: number): XenResult =>
   rc === 0 ? done : refuse(NAME.get(-rc) ?? bug(`no errno ${rc}`));
+
+/** {@link pinTable} as the Gate words it. */
+export const pinResult = (machine: Machine, frame: number, domid: number, level: PageType): XenResult =>
+  asResult(pinTable(machine, frame, domid, level));
 
 /** The domain named, if the caller may act on it; ESRCH, EPERM. */
 export function target(machine: Machine, caller: Domain, dom: Domid): XenResult<Domain> {
@@ -44,11 +48,15 @@ export const mmuCalls = (machine: Machine, caller: Domain): MmuCalls => ({
     const domain = target(machine, caller, dom);
     if (!domain.ok) return domain;
     if (domain.value.dying) return refuse("EINVAL");
-    return asResult(pinTable(machine, frame, domain.value.domid, PGT_l4));
+    return pinResult(machine, frame, domain.value.domid, PGT_l4);
   },
   unpin(dom, frame) {
     const domain = target(machine, caller, dom);
     return domain.ok ? asResult(unpinTable(machine, frame, domain.value.domid)) : domain;
+  },
+  setMachphys(frame, pfn) {
+    if (machine.frames.owner(frame) !== caller.domid) return refuse("EINVAL");
+    return setM2p(machine, frame, pfn, 1) ? done : refuse("ENOMEM");
   },
 });
 

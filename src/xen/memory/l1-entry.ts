@@ -13,6 +13,7 @@ import {
   PTE_RW,
   PTE_US,
 } from "../../abi/mmu.ts";
+import type { Domid } from "../../abi/types.ts";
 import type { Machine } from "../machine.ts";
 import { getFrame, getWritableType, putFrame, putWritableType } from "./references.ts";
 import { hex, hex64, hexMfn, warn } from "./warn.ts";
@@ -48,7 +49,7 @@ export function getPageFromL1e(
   }
   const mfn = frameOf(low, high);
   if (mfn >= frames.total) return refuseMmio(machine, low, high, pgOwner);
-  if (!getFrame(frames, mfn, pgOwner)) {
+  if (!getFrame(frames, mfn, pgOwner) && !getServed(machine, mfn, ptOwner, pgOwner)) {
     const owner = frames.owner(mfn);
     warn(
       machine,
@@ -62,6 +63,13 @@ export function getPageFromL1e(
     return couldNotPin(machine, low, high, mfn, ptOwner, pgOwner);
   }
   return 0;
+}
+
+/** A domain that others may map frames of passes on the right to those of the domain that it serves. */
+function getServed(machine: Machine, mfn: number, ptOwner: number, pgOwner: number): boolean {
+  if (ptOwner === pgOwner) return false;
+  const served = machine.domains.get(pgOwner as Domid)?.target;
+  return served !== undefined && getFrame(machine.frames, mfn, served.domid);
 }
 
 /** Gives back what an entry held. */

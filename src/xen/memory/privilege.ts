@@ -4,8 +4,9 @@ import { DOMID_IO, DOMID_SELF, DOMID_XEN, type Domid } from "../../abi/types.ts"
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 
-/** XSM_TARGET: oneself, or anybody for a privileged domain. */
-export const mayActOn = (caller: Domain, target: Domain): boolean => caller === target || caller.privileged;
+/** XSM_TARGET: oneself, the domain that one serves, or anybody for a privileged domain. */
+export const mayActOn = (caller: Domain, target: Domain): boolean =>
+  caller === target || caller.target === target || caller.privileged;
 
 /** A domain by id, DOMID_SELF included. */
 export const domainByAnyId = (machine: Machine, caller: Domain, domid: number): Domain | undefined =>

@@ -5,7 +5,9 @@
  *
  * Whoever writes to a guest's frame for longer than the call at hand (vcpu_info, a foreign mapping) holds a writable one.
  */
+import { DOMID_XEN } from "../../abi/types.ts";
 import { bug } from "../../lib/absurd.ts";
+import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import {
   COUNT,
@@ -45,11 +47,17 @@ export function putFrame(machine: Machine, mfn: number): void {
 function free(machine: Machine, mfn: number): void {
   const meta = machine.frames.info[mfn << 2] as number;
   machine.frames.retire(mfn);
-  if (meta & PGF_XEN_HEAP) return;
-  const domain = machine.domains.get((meta & OWNER_MASK) as never) ?? bug(`frame ${mfn} outlived its owner`);
-  domain.memory.totPages--;
-  if (domain.memory.totPages === 0 && domain.dying) domain.memory.onEmpty?.();
+  const owner = meta & OWNER_MASK;
+  if (owner === DOMID_XEN) return;
+  const domain = machine.domains.get(owner as never) ?? bug(`frame ${mfn} outlived its owner`);
+  const { memory } = domain;
+  if (meta & PGF_XEN_HEAP) memory.heapPages--;
+  else memory.totPages--;
+  if (domain.dying && isEmpty(domain)) memory.onEmpty?.();
 }
+
+/** Nothing of the domain's is left that somebody could hold. */
+export const isEmpty = ({ memory }: Domain): boolean => memory.totPages === 0 && memory.heapPages === 0;
 
 /** A writable type reference, on top of a general one. False while the frame is a page table or holds descriptors. */
 export function getWritableType(frames: FrameTable, mfn: number): boolean {

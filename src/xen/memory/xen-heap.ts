@@ -21,6 +21,7 @@ export function allocXenFrame(machine: Machine, domain: Domain | undefined): Mfn
   const { frames } = machine;
   const mfn = frames.alloc(domain === undefined ? DOMID_XEN : domain.domid, PGF_XEN_HEAP);
   if (mfn === 0) return undefined;
+  if (domain !== undefined) domain.memory.heapPages++;
   const page = mfn << 2;
   frames.info[page] = (frames.info[page] as number) | (PGT_writable << TYPE_SHIFT) | PGF_VALIDATED;
   frames.info[page + TYPE_COUNT] = 1;

@@ -9,6 +9,7 @@
 import { RUNSTATE_runnable, RUNSTATE_running } from "../../abi/vcpu.ts";
 import type { Nanos } from "../../lib/brand.ts";
 import type { Vcpu } from "../domain/domain.ts";
+import { runProgram } from "../domain/program.ts";
 import type { RunOutcome } from "../index.ts";
 import type { Machine } from "../machine.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
@@ -71,22 +72,26 @@ export function advanceIdle(machine: Machine, to: Nanos): void {
   if (ticks > time.ticks) time.ticks = ticks;
 }
 
-/** Puts waiting vCPUs on idle pCPUs. */
+/** Puts waiting vCPUs on idle pCPUs. One may leave a pCPU to another that suits it better and takes somebody else: hence again. */
 function assign(machine: Machine): void {
   const { sched, time } = machine;
-  for (const pcpu of sched.pcpus) {
-    if (pcpu.current !== undefined) continue;
-    const vcpu = sched.pick(pcpu);
-    if (vcpu === undefined) continue;
-    pcpu.current = vcpu;
-    pcpu.ticks = Math.max(pcpu.ticks, vcpu.readyAt, time.ticks);
-    pcpu.fresh = true;
-    pcpu.yielded = false;
-    pcpu.sliceEnd = pcpu.ticks + sched.slice;
-    vcpu.readyAt = pcpu.ticks;
-    vcpu.processor = pcpu.id;
-    vcpu.onCpu = true;
-    changeRunstate(vcpu, RUNSTATE_running, time.nanosOf(pcpu.ticks));
+  for (let placed = true; placed; ) {
+    placed = false;
+    for (const pcpu of sched.pcpus) {
+      if (pcpu.current !== undefined) continue;
+      const vcpu = sched.pick(pcpu, time.ticks);
+      if (vcpu === undefined) continue;
+      placed = true;
+      pcpu.current = vcpu;
+      pcpu.ticks = Math.max(pcpu.ticks, vcpu.readyAt, time.ticks);
+      pcpu.fresh = true;
+      pcpu.yielded = false;
+      sched.begin(pcpu);
+      vcpu.readyAt = pcpu.ticks;
+      vcpu.processor = pcpu.id;
+      vcpu.onCpu = true;
+      changeRunstate(vcpu, RUNSTATE_running, time.nanosOf(pcpu.ticks));
+    }
   }
 }
 
@@ -105,9 +110,34 @@ function furthestBehind(machine: Machine): Pcpu | undefined {
 }
 
 function runWindow(machine: Machine, pcpu: Pcpu, end: number): void {
-  const { engine, sched, time } = machine;
+  const { sched, time } = machine;
   const vcpu = pcpu.current as Vcpu;
   pcpu.lastWindow = ++time.windows;
+  const from = pcpu.ticks;
+  if (vcpu.engineVcpu === undefined) {
+    pcpu.fresh = false;
+    pcpu.ticks = runProgram(machine, vcpu, from, end);
+  } else execute(machine, pcpu, vcpu, end);
+  vcpu.readyAt = pcpu.ticks;
+  sched.ran(vcpu, pcpu, pcpu.ticks - from);
+  if (pcpu.current !== vcpu) return; // a program of dom0's had itself moved
+  if (!isRunnable(vcpu)) {
+    leavePcpu(machine, vcpu, restingState(vcpu));
+    updateRunstateArea(machine, vcpu);
+  } else if ((pcpu.yielded && sched.isWanted(pcpu)) || sched.mustLeave(pcpu)) {
+    vcpu.credit.yielded = pcpu.yielded;
+    leavePcpu(machine, vcpu, RUNSTATE_runnable);
+    updateRunstateArea(machine, vcpu);
+    sched.enqueue(vcpu, pcpu.ticks, false);
+  }
+  pcpu.yielded = false;
+  machine.current = undefined;
+  time.windowEnd = 0;
+}
+
+/** A vCPU whose program the engine executes. It stays loaded: `machine.current`. */
+function execute(machine: Machine, pcpu: Pcpu, vcpu: Vcpu, end: number): void {
+  const { engine, time } = machine;
   engine.select(vcpu.engineVcpu as number);
   machine.current = vcpu;
   time.windowEnd = end;
@@ -124,16 +154,4 @@ function runWindow(machine: Machine, pcpu: Pcpu, end: number): void {
   time.work += executed;
   time.retired += executed;
   pcpu.ticks = localTicks(machine);
-  vcpu.readyAt = pcpu.ticks;
-  if (!isRunnable(vcpu)) {
-    leavePcpu(machine, vcpu, restingState(vcpu));
-    updateRunstateArea(machine, vcpu);
-  } else if ((pcpu.yielded || pcpu.ticks >= pcpu.sliceEnd) && sched.isWanted(pcpu)) {
-    leavePcpu(machine, vcpu, RUNSTATE_runnable);
-    updateRunstateArea(machine, vcpu);
-    sched.enqueue(vcpu);
-  }
-  pcpu.yielded = false;
-  machine.current = undefined;
-  time.windowEnd = 0;
 }

@@ -28,7 +28,9 @@ export function spin(machine: Machine, vcpu: Vcpu): void {
   vcpu.lastPause = now;
   const { windowEnd } = machine.time;
   passTime(machine, vcpu, vcpu.pauses < LONG_LOOP ? Math.min(other, windowEnd) : windowEnd);
-  giveWay(machine, vcpu);
+  // Whom it waits for may itself wait for a pCPU: then it gives up its own. Else it spins on, as on hardware.
+  if (vcpu.domain.vcpus.some(({ queued }) => queued)) giveWay(machine, vcpu);
+  else endWindow(machine);
 }
 
 /** SCHEDOP_yield: others first; with none waiting, the rest of the window passes. */

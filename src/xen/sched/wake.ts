@@ -23,11 +23,12 @@ export function isRunnable(vcpu: Vcpu): boolean {
 
 /** A reason to stand still has gone: it may be runnable now. */
 export function wakeVcpu(machine: Machine, vcpu: Vcpu): void {
-  if (vcpu.onCpu || vcpu.queued || vcpu.engineVcpu === undefined || !isRunnable(vcpu)) return;
+  if (vcpu.onCpu || vcpu.queued || !isRunnable(vcpu)) return;
+  if (vcpu.engineVcpu === undefined && !vcpu.domain.program) return;
   const now = localTicks(machine);
   if (now > vcpu.readyAt) vcpu.readyAt = now;
   changeRunstate(vcpu, RUNSTATE_runnable, machine.time.nanosOf(vcpu.readyAt));
-  machine.sched.enqueue(vcpu);
+  machine.sched.enqueue(vcpu, vcpu.readyAt, true);
   endWindow(machine);
 }
 

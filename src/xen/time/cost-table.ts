@@ -4,6 +4,7 @@
  * what the host really needs.
  */
 import type { Domain } from "../domain/domain.ts";
+import { chargeProgram } from "../domain/program-work.ts";
 import type { Machine } from "../machine.ts";
 import { setTscOffset } from "./virtual-time.ts";
 
@@ -38,10 +39,9 @@ export function chargeWork(machine: Machine, work: Work, count = 1): void {
   setTscOffset(machine, vcpu, vcpu.tscOffset + ticks);
 }
 
-/** Charges a TypeScript domain's first vCPU: it is busy for so long, and hears of no further event until then. */
+/** Charges a TypeScript domain: a vCPU of its will be busy for so long (domain/program.ts). */
 export function chargeDomain(machine: Machine, domain: Domain, work: Work, count = 1): void {
   const ticks = machine.time.ticksFor(COST[work] * count);
-  domain.upcalls.busyUntil = Math.max(domain.upcalls.busyUntil, machine.time.ticks) + ticks;
-  domain.upcalls.busyTicks += ticks;
   machine.time.work += ticks;
+  chargeProgram(machine, domain, ticks);
 }

@@ -1,5 +1,5 @@
 /** Requests about domains: the toolstack's, and GET_DOMAIN_PATH, which anybody may ask. */
-import { Domid, Mfn, Port } from "../../abi/types.ts";
+import { DOMID_0, DOMID_SELF, Domid, Mfn, Port } from "../../abi/types.ts";
 import { ACK, no, type XsResult, yes } from "../outcome.ts";
 import { domainPath } from "../path.ts";
 import { oneString, stringsOf } from "../wire.ts";
@@ -31,7 +31,7 @@ export function getDomainPath({ payload }: Call): XsResult {
 export function isDomainIntroduced({ xs, payload }: Call): XsResult {
   const domid = numberOf(oneString(payload));
   if (domid === undefined) return no("EINVAL");
-  return yes(domid === 0 || xs.domains.has(Domid(domid)) ? "T\0" : "F\0");
+  return yes(domid === DOMID_0 || domid === DOMID_SELF || xs.domains.has(Domid(domid)) ? "T\0" : "F\0");
 }
 
 /** The domain runs again after a suspend: its next shutdown is news. */

@@ -2,7 +2,7 @@
 import { XENSTORE_PAYLOAD_MAX } from "../../abi/io/xs-wire.ts";
 import { ACK, no, type XsResult, yes } from "../outcome.ts";
 import { isSpecial } from "../path.ts";
-import { formatPerms, isPrivileged, parsePerms } from "../perms.ts";
+import { formatPerms, isPrivileged, PERM_OWNER, parsePerms, permsFor } from "../perms.ts";
 import { oneString, stringsOf } from "../wire.ts";
 import type { Call } from "./call.ts";
 
@@ -21,7 +21,9 @@ export function read({ view, payload }: Call): XsResult {
 
 export function directory({ view, payload }: Call): XsResult {
   const node = view.readable(oneString(payload));
-  return node.ok ? yes(terminated(node.value.children.keys())) : node;
+  if (!node.ok) return node;
+  if (node.value.childBytes > XENSTORE_PAYLOAD_MAX) return no("E2BIG");
+  return yes(terminated(node.value.children.keys()));
 }
 
 /** `path|offset|` → `generation|` and as many whole names as fit; an empty name ends the list. */
@@ -64,13 +66,19 @@ export function getPerms({ view, payload }: Call): XsResult {
   return node.ok ? yes(terminated(formatPerms(node.value.perms))) : node;
 }
 
+/** An owner that is not there is refused (ENOENT); any other domain that is not there is noted, and gets nothing. */
 export function setPerms({ xs, conn, view, payload }: Call): XsResult {
   const [said, ...strings] = stringsOf(payload);
-  const perms = parsePerms(strings);
-  if (said === undefined || perms === undefined) return no("EINVAL");
+  if (said === undefined || strings.length === 0) return no("EINVAL");
+  if (!isPrivileged(conn) && strings.length > xs.quota.permsPerNode) return no("ENOSPC");
+  const parsed = parsePerms(strings);
+  if (parsed === undefined) return no("EINVAL");
+  if (!xs.domains.knows(parsed[0].domid)) return no("ENOENT");
+  const perms = xs.domains.settle(parsed);
   if (isSpecial(said)) {
-    if (!isPrivileged(conn)) return no("EACCES");
-    if (!xs.specialPerms.has(said)) return no("EINVAL");
+    const old = xs.specialPerms.get(said);
+    if (old === undefined) return no("EINVAL");
+    if ((permsFor(conn, old) & PERM_OWNER) === 0) return no("EACCES");
     xs.specialPerms.set(said, perms);
     return ACK;
   }

@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 
 export function transactionStart({ xs, conn, tx }: Call): XsResult {
   if (tx !== undefined) return no("EBUSY");
-  if (!isPrivileged(conn) && conn.transactions.size >= xs.quota.transactions) return no("ENOSPC");
+  if (!isPrivileged(conn) && conn.transactions.size > xs.quota.transactions) return no("ENOSPC");
   while (conn.nextTransaction === 0 || conn.transactions.has(conn.nextTransaction)) conn.nextTransaction++;
   const id = conn.nextTransaction;
   conn.nextTransaction = (id + 1) >>> 0;
@@ -24,11 +24,11 @@ export function transactionEnd({ xs, conn, tx, payload }: Call): XsResult {
   if (verdict === "F") return ACK;
 
   if (tx.failed !== undefined) return no(tx.failed);
-  if (tx.conflictsWith(xs.tree)) return no("EAGAIN");
   if (tx.created && !isPrivileged(conn)) {
     const grown = tx.tree.ownedBy(conn.domid) - tx.ownedAtStart(conn.domid);
-    if (xs.tree.ownedBy(conn.domid) + grown > xs.quota.nodes) return no("ENOSPC");
+    if (xs.tree.ownedBy(conn.domid) + grown >= xs.quota.nodes) return no("ENOSPC");
   }
+  if (tx.conflictsWith(xs.tree)) return no("EAGAIN");
   tx.commitTo(xs.tree);
   for (const { path, reach, oldPerms } of tx.events()) xs.fire(path, reach, oldPerms);
   return ACK;

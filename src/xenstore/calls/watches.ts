@@ -1,5 +1,6 @@
 /** Requests about watches. */
 import { XENSTORE_REL_PATH_MAX } from "../../abi/io/xs-wire.ts";
+import { bytesHeld } from "../connection.ts";
 import { ACK, no, type XsResult, yes } from "../outcome.ts";
 import { absolute, isSpecial, isValidPath } from "../path.ts";
 import { isPrivileged } from "../perms.ts";
@@ -7,10 +8,10 @@ import { newWatch, pathFor } from "../watch.ts";
 import { stringsOf, watchEvent } from "../wire.ts";
 import type { Call, Done } from "./call.ts";
 
-function watchPath(said: string, domid: number): XsResult<string> {
+function watchPath(said: string, domid: number, longest: number): XsResult<string> {
   if (isSpecial(said)) return said.length > XENSTORE_REL_PATH_MAX ? no("EINVAL") : yes(said);
   const path = absolute(said, domid);
-  return isValidPath(path) ? yes(path) : no("EINVAL");
+  return isValidPath(path, longest) ? yes(path) : no("EINVAL");
 }
 
 /** `path|token|`, or with a depth: levels below the path that count. One event is said at once, after the answer. */
@@ -18,12 +19,16 @@ export function watch({ xs, conn, payload }: Call): Done {
   const [said, token, depthText, ...rest] = stringsOf(payload);
   if (said === undefined || token === undefined || rest.length > 0) return { result: no("EINVAL") };
   if (depthText !== undefined && !/^\d{1,4}$/.test(depthText)) return { result: no("EINVAL") };
-  const path = watchPath(said, conn.domid);
+  const path = watchPath(said, conn.domid, xs.quota.pathLength);
   if (!path.ok) return { result: path };
   if (conn.watches.some((known) => known.path === path.value && known.token === token)) {
     return { result: no("EEXIST") };
   }
-  if (!isPrivileged(conn) && conn.watches.length >= xs.quota.watches) return { result: no("E2BIG") };
+  if (!isPrivileged(conn)) {
+    if (conn.watches.length > xs.quota.watches) return { result: no("E2BIG") };
+    const bytes = xs.tree.bytesOf(conn.domid) + bytesHeld(conn) + path.value.length + token.length;
+    if (bytes >= xs.quota.memory) return { result: no("ENOMEM") };
+  }
 
   const depth = depthText === undefined ? undefined : Number(depthText);
   const made = newWatch(said, path.value, token, conn.domid, depth);

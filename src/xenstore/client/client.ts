@@ -57,6 +57,8 @@ export interface XsClient extends XsAccess {
   introduce(domid: number, mfn: number, port: number): void;
   /** False: was not introduced. */
   release(domid: number): boolean;
+  /** The domain goes on after a suspend: its next shutdown is news. False: was not introduced. */
+  resume(domid: number): boolean;
   close(): void;
 }
 
@@ -198,6 +200,9 @@ export function connectLocal(xs: Xenstored, clock: Clock, domid = 0): XsClient {
     },
     release(other) {
       return unlessAbsent(call(XS.RELEASE, 0, `${other}\0`), `release ${other}`) !== undefined;
+    },
+    resume(other) {
+      return unlessAbsent(call(XS.RESUME, 0, `${other}\0`), `resume ${other}`) !== undefined;
     },
     close() {
       watches.clear();

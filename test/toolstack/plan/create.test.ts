@@ -41,6 +41,7 @@ test("a plan is a list of acts: what is not asked for is not in it", () => {
       "introduce",
       "say-dm-version",
       "add-console",
+      "store-config",
       "unpause",
     ]
   `);

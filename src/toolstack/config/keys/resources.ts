@@ -1,5 +1,6 @@
 /** How much of the machine the domain gets: scheduler, memory, vCPUs, grant tables. */
 import { XlError } from "../../error.ts";
+import { cpuMapFor, parseCpuRange } from "../cpu-range.ts";
 import { copyNumbers, type KeyContext, mibToKib, refuse, toInt } from "./context.ts";
 
 const INT_MAX = 0x7fff_ffffn;
@@ -23,6 +24,8 @@ export function readResources(context: KeyContext): void {
   );
   readMemory(context);
   readVcpus(context);
+  readAffinity(context, "cpus", "vcpu_hard_affinity");
+  readAffinity(context, "cpus_soft", "vcpu_soft_affinity");
 }
 
 function readMemory({ settings, config }: KeyContext): void {
@@ -52,6 +55,31 @@ function readVcpus({ settings, config, warn }: KeyContext): void {
   if (maxvcpus === 0n) return;
   if (toInt(maxvcpus) < vcpus) refuse("xl: maxvcpus < vcpus");
   info.max_vcpus = toInt(maxvcpus);
+}
+
+/** No machine is looked at here: the map is that of the pCPUs that ours has by default. */
+const MAP = cpuMapFor(4);
+
+/** Of a domain that says how many vCPUs it has: xl counts them here before it fills in the default. */
+function readAffinity(
+  { settings, config }: KeyContext,
+  key: "cpus" | "cpus_soft",
+  field: "vcpu_hard_affinity" | "vcpu_soft_affinity",
+): void {
+  const info = config.b_info;
+  const vcpus = Number(info.max_vcpus ?? 0n);
+  const parse = (text: string): bigint[] => parseCpuRange(text, MAP).map(BigInt);
+  const list = settings.strings(key, true);
+  if (list !== undefined) {
+    info[field] = list.slice(0, vcpus).map(parse);
+    info.numa_placement = false;
+    return;
+  }
+  const text = settings.string(key);
+  if (text === undefined) return;
+  const all = parse(text);
+  info[field] = Array.from({ length: vcpus }, () => all);
+  if (key === "cpus_soft") info.numa_placement = false;
 }
 
 /** Of limits that are no numbers xl says nothing; we say which. */

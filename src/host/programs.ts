@@ -1,0 +1,15 @@
+/** The TypeScript programs that run as domains of their own. */
+import type { Gate } from "../abi/hypercall.ts";
+import type { ProgramStart } from "../dombuild/program.ts";
+import { type Main, miniOsProgram } from "../guests/minios/kernel.ts";
+import { pvGrub } from "../guests/pv-grub/main.ts";
+import { bug } from "../lib/absurd.ts";
+
+const PROGRAMS = { "pv-grub": pvGrub } as const satisfies Record<string, Main>;
+export type ProgramName = keyof typeof PROGRAMS;
+
+const isName = (name: string): name is ProgramName => name in PROGRAMS;
+
+export function programOf(name: string, gate: Gate, start: ProgramStart): () => void {
+  return isName(name) ? miniOsProgram(gate, start, PROGRAMS[name]) : bug(`no program ${name}`);
+}
