@@ -209,6 +209,8 @@ export interface MemoryCalls {
 }
 
 export interface MmuCalls {
+  /** A step of `pinL4`'s work, done beforehand. False: call again, after others had their turn; true: it will be quick. */
+  prepareL4(dom: Domid, frame: Mfn): XenResult<boolean>;
   /** MMUEXT_PIN_L4_TABLE on behalf of `dom`: validates the whole tree. EINVAL with the reason in the hypervisor log. */
   pinL4(dom: Domid, frame: Mfn): XenResult;
   unpin(dom: Domid, frame: Mfn): XenResult;

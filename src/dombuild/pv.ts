@@ -83,6 +83,7 @@ export function* buildPvSteps(gate: Gate, domid: Domid, request: PvRequest): Gen
       must("boot-image", "HYPERCALL_INIT", gate.domctl.hypercallInit(domid, mfnOf(pfn)));
     }
     const l4Mfn = mfnOf(layout.pageTables.pfn);
+    while (!must("boot-image", "pin_table", gate.mmu.prepareL4(domid, l4Mfn))) yield;
     must("boot-image", "pin_table", gate.mmu.pinL4(domid, l4Mfn));
     maskUpcalls(gate, domid, sharedInfoMfn);
     must(

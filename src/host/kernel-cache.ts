@@ -24,7 +24,7 @@ const FORMAT = 2;
 const DRAFT = ".new";
 const STALE_DRAFT_MILLIS = 600_000;
 
-export interface CacheBounds {
+interface CacheBounds {
   /** Of all that is kept. A larger image is not. */
   readonly mostBytes: number;
   /** What unpacks faster than this is not worth keeping. */

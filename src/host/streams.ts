@@ -7,7 +7,7 @@ import type { StreamAsk } from "../toolstack/wait.ts";
 export interface ByteChannel {
   /** The next `count` bytes; fewer: nothing more will come. */
   take(count: number): Promise<Uint8Array>;
-  /** Undefined: taken, and there is room for more. Else why not, in strerror's words. */
+  /** Undefined: taken, and there is room for more. Else why not: errno and strerror's words, `28 = No space left on device`. */
   put(bytes: Uint8Array): Promise<string | undefined>;
   /** Nobody takes any more: what still comes is dropped. */
   end(): void;
@@ -30,6 +30,6 @@ export class Streams {
   async answer(question: StreamAsk): Promise<Uint8Array | string | undefined> {
     const channel = this.#open.get(question.stream);
     if (question.ask === "stream-take") return (await channel?.take(question.count)) ?? new Uint8Array(0);
-    return channel === undefined ? "Broken pipe" : await channel.put(question.bytes);
+    return channel === undefined ? "32 = Broken pipe" : await channel.put(question.bytes);
   }
 }

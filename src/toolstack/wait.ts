@@ -66,7 +66,7 @@ export interface Answers {
   "core-file": CoreFileAnswer;
   /** Fewer bytes than asked for: the stream has ended. */
   "stream-take": Uint8Array;
-  /** undefined: it is on its way; else why it is not, in strerror's words. */
+  /** undefined: it is on its way; else why it is not: errno and strerror's words. */
   "stream-put": string | undefined;
   /** `why`: in strerror's words. */
   "stat-disk": { readonly ok: true } | { readonly ok: false; readonly why: string };

@@ -1,6 +1,7 @@
 /**
- * The tree: immutable nodes, so that a snapshot (a transaction) is one reference. A change copies the nodes on the way
- * to the root and nothing else. Children keep the order of their creation.
+ * The tree: a snapshot (a transaction) is one reference. A change copies the nodes on the way to the root, and their
+ * lists of children if a snapshot may see them. So a node in hand keeps value and permissions, but its children only
+ * until the next change. Children keep the order of their creation.
  */
 
 import type { Octets } from "./octets.ts";
@@ -48,6 +49,8 @@ export class Tree {
   readonly #counter: Counter;
   /** By owner: what the quotas count. */
   readonly #owned: Map<number, Owned>;
+  /** Lists of children that no other tree sees: they may be changed in place. */
+  #private = new WeakSet<ReadonlyMap<string, Node>>();
 
   constructor(counter: Counter, root?: Node, owned?: ReadonlyMap<number, Owned>) {
     this.#counter = counter;
@@ -67,12 +70,14 @@ export class Tree {
   }
 
   snapshot(): Tree {
+    this.#private = new WeakSet();
     return new Tree(this.#counter, this.root, this.#owned);
   }
 
   /** Takes over everything that `other`, a snapshot of this tree, has become. */
   adopt(other: Tree): void {
     this.root = other.root;
+    this.#private = new WeakSet();
     this.#owned.clear();
     for (const [domid, owned] of other.#owned) this.#owned.set(domid, owned);
   }
@@ -131,6 +136,13 @@ export class Tree {
     else this.#owned.set(domid, after);
   }
 
+  #changeable(children: ReadonlyMap<string, Node>): Map<string, Node> {
+    if (this.#private.has(children)) return children as Map<string, Node>;
+    const copy = new Map(children);
+    this.#private.add(copy);
+    return copy;
+  }
+
   #replace(path: string, node: Node | undefined, touchesParent: boolean): void {
     if (path === "/") {
       if (node !== undefined) this.root = node;
@@ -139,7 +151,7 @@ export class Tree {
     const parentPath = parentOf(path);
     const parent = this.get(parentPath);
     if (parent === undefined) return;
-    const children = new Map(parent.children);
+    const children = this.#changeable(parent.children);
     const name = nameOf(path);
     if (node === undefined) children.delete(name);
     else children.set(name, node);

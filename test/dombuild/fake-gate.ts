@@ -62,6 +62,7 @@ export class FakeGate {
       claim: () => refuse("ENOSYS"),
     },
     mmu: {
+      prepareL4: (): XenResult<boolean> => ok(true),
       pinL4: (_dom: Domid, frame: Mfn): XenResult => {
         if (this.writable > 0) throw new Error("pinned while frames are mapped writable");
         const why = this.#validate(frame);

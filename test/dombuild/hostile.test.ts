@@ -15,7 +15,8 @@ import { FakeGate } from "./fake-gate.ts";
 
 const ENTRY = VIRT_BASE + 0x100000n;
 const image = makeElf({
-  notes: [...linuxNotes(ENTRY), note("HYPERCALL_PAGE", ENTRY + 0x1000n)],
+  notes: [...linuxNotes(ENTRY), note("HYPERCALL_PAGE", ENTRY + 0x1000n), note("BSD_SYMTAB", "yes")],
+  symtab: { rows: new Uint8Array(72).fill(1), names: new Uint8Array(30) },
   segments: [
     { paddr: 0x100000n, vaddr: ENTRY, bytes: new Uint8Array(600).fill(0x90), memsz: 0x3000 },
     { paddr: 0x103000n, vaddr: 0n, bytes: new Uint8Array(300).fill(7), memsz: 0x1000 },

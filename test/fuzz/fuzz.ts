@@ -285,38 +285,47 @@ class Fuzzer {
     this.last = `Gate of d${gate.domid}, act ${act}`;
     switch (act) {
       case 0:
-        return void gate.evtchn.allocUnbound(domid(), domid());
+        gate.evtchn.allocUnbound(domid(), domid());
+        break;
       case 1:
-        return void gate.evtchn.bindInterdomain(domid(), port());
+        gate.evtchn.bindInterdomain(domid(), port());
+        break;
       case 2:
-        return void gate.evtchn.close(port());
+        gate.evtchn.close(port());
+        break;
       case 3:
-        return void gate.evtchn.send(port());
+        gate.evtchn.send(port());
+        break;
       case 4:
-        return void gate.evtchn.bindVirq(random.below(24), random.below(3));
+        gate.evtchn.bindVirq(random.below(24), random.below(3));
+        break;
       case 5:
-        return keep(gate.gnttab.map(domid(), Gref(random.below(12)), access()));
+        keep(gate.gnttab.map(domid(), Gref(random.below(12)), access()));
+        break;
       case 6:
-        return void gate.gnttab.copyFrom(
-          domid(),
-          Gref(random.below(12)),
-          random.below(4096),
-          random.below(64),
-        );
+        gate.gnttab.copyFrom(domid(), Gref(random.below(12)), random.below(4096), random.below(64));
+        break;
       case 7:
-        return void gate.gnttab.copyTo(domid(), Gref(random.below(12)), 64, new Uint8Array(random.below(32)));
+        gate.gnttab.copyTo(domid(), Gref(random.below(12)), 64, new Uint8Array(random.below(32)));
+        break;
       case 8:
-        return keep(gate.memory.mapForeign(domid(), mfn(), access()));
+        keep(gate.memory.mapForeign(domid(), mfn(), access()));
+        break;
       case 9:
-        return void gate.memory.populate(domid(), Gfn(random.below(64)), random.below(3));
+        gate.memory.populate(domid(), Gfn(random.below(64)), random.below(3));
+        break;
       case 10:
-        return void gate.mmu.pinL4(domid(), mfn());
+        gate.mmu.pinL4(domid(), mfn());
+        break;
       case 11:
-        return void gate.mmu.unpin(domid(), mfn());
+        gate.mmu.unpin(domid(), mfn());
+        break;
       case 12:
-        return void gate.domctl.getVcpuContext(domid(), random.below(3));
+        gate.domctl.getVcpuContext(domid(), random.below(3));
+        break;
       case 13:
-        return void gate.memory.claim(domid(), random.below(100));
+        gate.memory.claim(domid(), random.below(100));
+        break;
       default: {
         const frame = this.held.splice(random.below(Math.max(1, this.held.length)), 1)[0];
         if (frame !== undefined && isMapped(frame)) frame.unmap();

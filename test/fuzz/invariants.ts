@@ -47,7 +47,10 @@ function frameFault(machine: Machine): string | undefined {
     fault ??= text;
   };
   const take = (mfn: number, type: number, why: string): void => {
-    if (mfn >= total) return say(`${why}: frame ${mfn.toString(16)} does not exist`);
+    if (mfn >= total) {
+      say(`${why}: frame ${mfn.toString(16)} does not exist`);
+      return;
+    }
     count[mfn] = (count[mfn] as number) + 1;
     if (type === 0) return;
     typed[mfn] = (typed[mfn] as number) + 1;
@@ -115,7 +118,8 @@ function frameFault(machine: Machine): string | undefined {
       take(to, below, where);
     }
   }
-  for (const domain of machine.domains.values()) domainUses(domain, take);
+  for (const domain of machine.domains.values())
+    domainUses(domain, (mfn) => ((info[mfn << 2] as number) & TYPE_MASK) >> TYPE_SHIFT, take);
   for (let mfn = 0; mfn < total; mfn++) {
     const has = info[(mfn << 2) + COUNT] as number;
     const hasTyped = info[(mfn << 2) + TYPE_COUNT] as number;
@@ -148,7 +152,11 @@ function frameFault(machine: Machine): string | undefined {
 const isGranted = (domain: Domain, mfn: number): boolean =>
   domain.grants.maptrack.some((mapping) => mapping?.granter.grants.active.get(mapping.ref)?.mfn === mfn);
 
-function domainUses(domain: Domain, take: (mfn: number, type: number, why: string) => void): void {
+function domainUses(
+  domain: Domain,
+  typeOf: (mfn: number) => number,
+  take: (mfn: number, type: number, why: string) => void,
+): void {
   const name = `d${domain.domid}`;
   for (const vcpu of domain.vcpus) {
     if (vcpu.guestTable !== 0) take(vcpu.guestTable, PGT_l4, `${name} base`);
@@ -158,6 +166,8 @@ function domainUses(domain: Domain, take: (mfn: number, type: number, why: strin
   }
   for (const pages of domain.memory.ldtFrames.values())
     for (const mfn of pages.values()) take(mfn, 5, `${name} ldt`);
+  for (const mfn of [...domain.memory.prepared, ...domain.memory.releasing])
+    take(mfn, typeOf(mfn), `${name} in steps`);
   for (const held of domain.memory.held) {
     const { mfn } = held as unknown as { mfn: number };
     take(mfn, held.writable ? PGT_writable : 0, `${name} mapping`);

@@ -278,7 +278,7 @@ export class FakeMachine {
         setMemoryMap: () => done,
         mapForeign: (domid, mfn) => this.#withDomain(domid, () => ok(this.frame(mfn))),
       },
-      mmu: { pinL4: () => done, unpin: () => done, setMachphys: () => done },
+      mmu: { prepareL4: () => ok(true), pinL4: () => done, unpin: () => done, setMachphys: () => done },
       vcpu: { up: () => done, down: () => done },
       domctl: {
         setProgram: () => refuse("ENOSYS"),

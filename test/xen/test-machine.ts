@@ -42,6 +42,7 @@ export function makeMachineOn<E extends Engine>(engine: E, memoryMib: number): T
     domains: new Map<Domid, Domain>(),
     xenL3: frames.xenL3,
     current: undefined,
+    clock: { now: () => log.length * 1e10 },
     crash: (domain: Domain, why: string) => crashed.push({ domain, why }),
     log: (line: string) => log.push(line),
   } as unknown as Machine;

@@ -90,15 +90,17 @@ async function receiveDomain(
     .finally(() => {
       over = true;
     });
+  const settled = request.then(nothing, nothing);
   const pump = async (): Promise<void> => {
-    while (!over) {
-      const piece = await Promise.race([pipe.some(PIECE_BYTES), request.then(nothing, nothing)]);
-      if (piece === undefined) return;
+    for (;;) {
+      await Promise.race([pipe.readable(), settled]);
+      if (over) return;
+      const piece = pipe.cut(PIECE_BYTES);
       if (piece.length === 0) {
         host.endBytes();
         return;
       }
-      await Promise.race([host.sendBytes(piece), request.then(nothing, nothing)]);
+      await Promise.race([host.sendBytes(piece), settled]);
     }
   };
   void pump();

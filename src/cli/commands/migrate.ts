@@ -84,7 +84,7 @@ async function migrateFrom(host: HostClient, invocation: Invocation): Promise<nu
   host.receiveBytes(async (bytes) => {
     if (broken || (await writePipe(transport.input, bytes))) return;
     broken = true;
-    await host.sendBytes(new TextEncoder().encode("Broken pipe"));
+    await host.sendBytes(new TextEncoder().encode("32 = Broken pipe"));
   });
   const name = "migration stream";
   const rc = await host.call("save", { domid, config, name, after: "nothing" }, (line) =>

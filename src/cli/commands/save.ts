@@ -51,7 +51,8 @@ async function saveTo(host: HostClient, { args }: Invocation): Promise<number> {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     } catch (error) {
       broken = true;
-      await host.sendBytes(new TextEncoder().encode(strerror(error)));
+      const { errno = 0 } = error as NodeJS.ErrnoException;
+      await host.sendBytes(new TextEncoder().encode(`${-errno} = ${strerror(error)}`));
     }
   });
   try {

@@ -11,8 +11,9 @@ export const REPORT = "my copy unpause results are as follows\0";
 /** Exact reads from a pipe. */
 export class PipeReader {
   readonly #stream: Readable;
-  #held = Buffer.alloc(0);
+  #held: Buffer = Buffer.alloc(0);
   #ended = false;
+  #filling: Promise<void> | undefined;
 
   constructor(stream: Readable) {
     this.#stream = stream;
@@ -21,43 +22,48 @@ export class PipeReader {
 
   /** The next `count` bytes; fewer: the pipe has ended. */
   async take(count: number): Promise<Buffer> {
-    while (this.#held.length < count && !this.#ended) {
-      const piece = await this.#next();
-      if (piece === undefined) this.#ended = true;
-      else this.#held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
-    }
-    const taken = this.#held.subarray(0, count);
-    this.#held = this.#held.subarray(taken.length);
-    return taken;
+    while (this.#held.length < count && !this.#ended) await this.#fill();
+    return this.cut(count);
   }
 
-  /** Bytes as they come, at most `most`; none: the pipe has ended. */
-  async some(most: number): Promise<Buffer> {
-    if (this.#held.length === 0 && !this.#ended) {
-      const piece = await this.#next();
-      if (piece === undefined) this.#ended = true;
-      else this.#held = piece;
-    }
+  /** Waits until there is something, or nothing will come any more. Takes nothing. */
+  async readable(): Promise<void> {
+    while (this.#held.length === 0 && !this.#ended) await this.#fill();
+  }
+
+  /** What is there, at most `most` bytes. */
+  cut(most: number): Buffer {
     const taken = this.#held.subarray(0, most);
     this.#held = this.#held.subarray(taken.length);
     return taken;
   }
 
+  #fill(): Promise<void> {
+    this.#filling ??= this.#next().then((piece) => {
+      this.#filling = undefined;
+      if (piece === undefined) this.#ended = true;
+      else this.#held = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    });
+    return this.#filling;
+  }
+
+  /** Undefined: the pipe has ended. */
   #next(): Promise<Buffer | undefined> {
     const stream = this.#stream;
     return new Promise((resolve) => {
       const look = (): void => {
         const piece: Buffer | null = stream.read();
-        const over = piece === null && (stream.readableEnded || stream.destroyed);
-        if (piece === null && !over) return;
-        for (const event of ["readable", "end", "close", "error"]) stream.off(event, look);
+        if (piece === null && !stream.readableEnded && !stream.destroyed) return;
+        for (const event of EVENTS) stream.off(event, look);
         resolve(piece ?? undefined);
       };
-      for (const event of ["readable", "end", "close", "error"]) stream.on(event, look);
+      for (const event of EVENTS) stream.on(event, look);
       look();
     });
   }
 }
+
+const EVENTS = ["readable", "end", "close", "error"] as const;
 
 /** True: it was the message expected. `rune`: the command at the other end, for whom its sender is told. */
 export async function readMessage(

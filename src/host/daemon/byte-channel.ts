@@ -59,7 +59,7 @@ export class SocketBytes implements ByteChannel {
 
   async put(bytes: Uint8Array): Promise<string | undefined> {
     for (const frame of encodeBytes(bytes)) {
-      if (this.#socket.destroyed || this.#socket.writableEnded) return "Broken pipe";
+      if (this.#socket.destroyed || this.#socket.writableEnded) return "32 = Broken pipe";
       if (this.#held > 0) return this.#why();
       if (this.#socket.write(frame)) continue;
       await new Promise<void>((resolve) => {

@@ -117,7 +117,7 @@ function adler32(bytes: Uint8Array): number {
 }
 
 /** One block of `src` to dst[d0..dEnd), all of both. False: it is not LZO1X. */
-function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: number): boolean {
+export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: number): boolean {
   let s = 0;
   let d = d0;
   /** Literals that the last instruction copied; 4 stands for more than three. */

@@ -27,6 +27,18 @@ export function unzstd(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   }
 }
 
+/** Unpacks the first frame of `packed` to at most `limit` bytes; what follows it is not looked at (btrfs pads with zeros). */
+export function unzstdFrame(packed: Uint8Array, limit: number): Parsed<Uint8Array> {
+  const out = new Growing(packed.length, limit);
+  try {
+    const to = new Decoder(makeInput(packed), out).first();
+    return parsed(out.bytes.subarray(0, to));
+  } catch (error) {
+    if (error instanceof Damage) return fault(`the zstd data is damaged: ${error.message}`);
+    throw error;
+  }
+}
+
 interface Frame {
   /** Where its first block begins. */
   readonly at: number;
@@ -61,6 +73,14 @@ class Decoder {
         if (at > end) damage("a frame to be passed over is cut off: it is truncated");
       } else damage(`no frame begins at ${hex(at - start)}`);
     }
+    return this.#to;
+  }
+
+  /** The same for one frame, which must begin at once. */
+  first(): number {
+    const { view, start, end } = this.#input;
+    if (end - start < 8 || view.getUint32(start, true) !== MAGIC) damage("no frame begins");
+    this.#frame(start + 4);
     return this.#to;
   }
 

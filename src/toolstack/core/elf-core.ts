@@ -110,7 +110,7 @@ export function coreHead(core: CoreHead): { readonly head: Uint8Array; readonly 
 
 function elfHeader(view: DataView, sections: number): void {
   // Magic; 64 bits, little endian, version 1, System V; "EV_CURRENT" stands where the ABI's version does, as libxc has it.
-  [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 1].forEach((byte, i) => view.setUint8(i, byte));
+  for (const [i, byte] of [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 1].entries()) view.setUint8(i, byte);
   view.setUint16(16, ET_CORE, true);
   view.setUint16(18, EM_X86_64, true);
   view.setUint32(20, 1, true);
@@ -193,7 +193,7 @@ function text(value: string, length: number): Uint8Array {
 function words(...values: readonly bigint[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 8);
   const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => view.setBigUint64(i * 8, value, true));
+  for (const [i, value] of values.entries()) view.setBigUint64(i * 8, value, true);
   return bytes;
 }
 

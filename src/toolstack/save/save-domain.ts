@@ -95,6 +95,6 @@ export function* sendDomain(dom0: Dom0, wish: SaveWish): Plan<number> {
       xcError(`Failed to write page data to stream (${error.why})`),
       xcError(`Save failed (${error.why})`),
     ];
-    return failed(lines, error.why, undefined);
+    return failed(lines, error.why.replace(/^\d+ = /, ""), undefined);
   }
 }

@@ -14,7 +14,7 @@ export interface ByteSink {
   put(bytes: Uint8Array): Plan<void>;
 }
 
-/** Whoever takes the stream takes no more. `why`: in strerror's words. */
+/** Whoever takes the stream takes no more. `why`: errno and strerror's words. */
 export class StreamBroken extends Error {
   override readonly name = "StreamBroken";
   readonly why: string;

@@ -100,6 +100,8 @@ export interface Vcpu {
   iopl: number;
   /** NMI callback's address is in `callbacks`; one NMI waits. */
   nmiPending: boolean;
+  /** Its NMI handler runs: no other NMI until it returns by the iret hypercall. */
+  nmiMasked: boolean;
 
   /** `is_initialised`: has a context. */
   initialised: boolean;

@@ -37,6 +37,7 @@ export function createVcpu(machine: Machine, domain: Domain, id: number): Vcpu {
     cr4: PV_CR4_GUEST_VISIBLE,
     iopl: 0,
     nmiPending: false,
+    nmiMasked: false,
     initialised: false,
     down: true,
     blocked: false,

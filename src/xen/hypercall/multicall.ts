@@ -3,6 +3,7 @@ import { HYPERCALL } from "../../abi/hypercall.ts";
 import { multicallEntry } from "../../abi/xen.ts";
 import type { Machine } from "../machine.ts";
 import { readGuest, writeGuestU64 } from "../memory/guest-access.ts";
+import { warn } from "../memory/warn.ts";
 import { isRunnable } from "../sched/wake.ts";
 import { chargeWork } from "../time/cost-table.ts";
 import { minus } from "./argument.ts";
@@ -12,6 +13,8 @@ import { HYPERCALL_TABLE } from "./table.ts";
 
 /** Entries in one go; then the guest executes SYSCALL again for the rest. */
 const SLICE = 64;
+/** … or so many page-table entries that they looked at. */
+const ENTRIES_A_SLICE = 16 * 512;
 const ENTRY = BigInt(multicallEntry.size);
 const RESULT = BigInt(multicallEntry.field.result.offset);
 const FIRST_ARGUMENT = multicallEntry.field.arg0.offset / 4;
@@ -29,6 +32,7 @@ export function doMulticall(outer: Call): CallResult {
   }
   let va = outer.args[0];
   const count = outer.lo(1); // unsigned int in Xen, too
+  const enough = machine.frames.walked + ENTRIES_A_SLICE;
   let i = 0;
   const later = (): CallResult => {
     outer.setArg(0, va);
@@ -36,7 +40,7 @@ export function doMulticall(outer: Call): CallResult {
     return "preempted";
   };
   for (; i < count; i++, va += ENTRY) {
-    if (i === SLICE) return later();
+    if (i === SLICE || machine.frames.walked >= enough) return later();
     if (!readGuest(machine, va, entryBytes)) return minus("EFAULT");
     if (i > 0) chargeWork(machine, "multicallEntry");
     inner.load(vcpu, va);
@@ -57,7 +61,7 @@ export function doMulticall(outer: Call): CallResult {
 
 function perform(call: MulticallCall, number: number): CallResult {
   if (number === HYPERCALL.multicall) {
-    call.machine.log(`d${call.domain.domid}v${call.vcpu.id} Multicall reentry is disallowed.`);
+    warn(call.machine, "Multicall reentry is disallowed.");
     return minus("EINVAL");
   }
   if (number === HYPERCALL.iret) return minus("ENOSYS"); // it would put RAX and RIP where the multicall returns to

@@ -3,7 +3,7 @@
  * that this machine has not (interrupts, MSIs, IOMMUs, C-states…) are not there, nor listed by `h`.
  */
 import type { Machine } from "../machine.ts";
-import { dumpClocks } from "./clocks.ts";
+import { dumpClocks, dumpTimers } from "./clocks.ts";
 import { dumpDomains } from "./domains.ts";
 import { dumpEventChannels } from "./events.ts";
 import { dumpGrants } from "./grants.ts";
@@ -31,6 +31,7 @@ const HANDLERS: readonly KeyHandler[] = [
   row("*", "print all diagnostics", false, runAll),
   row("0", "dump Dom0 registers", true, dumpDom0Registers),
   row("H", "dump heap info", true, dumpHeap),
+  row("a", "dump timer queues", true, dumpTimers),
   row("d", "dump registers", true, dumpRegisters),
   row("e", "dump evtchn info", true, dumpEventChannels),
   row("g", "print grant table usage", true, dumpGrants),

@@ -8,8 +8,23 @@ import type { Machine } from "../machine.ts";
 import { destroyLdt } from "./descriptors.ts";
 import { PGT_l4 } from "./frame-table.ts";
 import { getFrameAndType, putFrameAndType } from "./page-types.ts";
+import { drain, prepare, releaseLater, settle } from "./stepwise.ts";
 import { flushVcpu } from "./tlb.ts";
 import { hexMfn, warn } from "./warn.ts";
+
+/** {@link installKernelBase} or {@link installUserBase} in steps; "later": to be called again. */
+export function switchBase(
+  machine: Machine,
+  vcpu: Vcpu,
+  mfn: number,
+  install: (machine: Machine, vcpu: Vcpu, mfn: number) => number,
+): number | "later" {
+  const { domain } = vcpu;
+  if (!drain(machine, domain) || !prepare(machine, domain, mfn, PGT_l4)) return "later";
+  const failed = install(machine, vcpu, mfn);
+  settle(domain);
+  return failed !== 0 || drain(machine, domain) ? failed : "later";
+}
 
 /** `mfn` becomes the kernel's base (MMUEXT_NEW_BASEPTR, a write to CR3). LDT mappings of the old space are dropped. */
 export function installKernelBase(machine: Machine, vcpu: Vcpu, mfn: number): number {
@@ -25,7 +40,7 @@ export function installKernelBase(machine: Machine, vcpu: Vcpu, mfn: number): nu
   }
   if (vcpu.kernelMode) loadBase(machine, vcpu, mfn);
   else flushVcpu(machine, vcpu);
-  if (old !== 0 && old !== mfn) putFrameAndType(machine, old);
+  if (old !== 0 && old !== mfn) releaseLater(vcpu.domain, old);
   return 0;
 }
 
@@ -43,7 +58,7 @@ export function installUserBase(machine: Machine, vcpu: Vcpu, mfn: number): numb
   vcpu.guestTableUser = mfn;
   if (!vcpu.kernelMode) loadBase(machine, vcpu, mfn);
   else flushVcpu(machine, vcpu);
-  if (old !== 0) putFrameAndType(machine, old);
+  if (old !== 0) releaseLater(vcpu.domain, old);
   return 0;
 }
 

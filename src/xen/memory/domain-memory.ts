@@ -22,6 +22,9 @@ export interface DomainMemory {
   readonly ldtFrames: Map<number, Map<number, number>>;
   /** Frames that this domain's TypeScript has mapped, its own or others'. */
   readonly held: Set<HeldFrame>;
+  /** Frames on which a typed reference is held for a while: stepwise.ts. */
+  readonly prepared: number[];
+  readonly releasing: number[];
   /** How far tearing down has come. */
   teardown: { stage: number; cursor: number };
   /** Called when a dying domain has lost its last frame, of either kind: only then may its id be used again. */
@@ -38,6 +41,8 @@ export const createDomainMemory = (maxPages: number): DomainMemory => ({
   memoryMap: undefined,
   ldtFrames: new Map(),
   held: new Set(),
+  prepared: [],
+  releasing: [],
   teardown: { stage: 0, cursor: 0 },
   onEmpty: undefined,
 });

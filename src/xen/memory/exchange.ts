@@ -14,7 +14,7 @@ import { domainByAnyId, mayActOn } from "./privilege.ts";
 import { putFrame } from "./references.ts";
 import { maxOrder } from "./reservation.ts";
 
-const CHUNKS_A_SLICE = 64;
+const FRAMES_A_SLICE = 1024;
 
 interface Extents {
   readonly list: bigint;
@@ -50,10 +50,11 @@ export function exchange(call: Call): CallResult {
   const taken: Extents = { list: take.extentStart, order: take.extentOrder };
   const first = Math.floor(exchanged / givePerChunk);
   const chunks = Math.floor(give.nrExtents / givePerChunk);
+  const slice = Math.max(1, FRAMES_A_SLICE >> Math.max(give.extentOrder, take.extentOrder));
   let failed = 0;
   let chunk = first;
   for (; chunk < chunks; chunk++) {
-    if (chunk - first >= CHUNKS_A_SLICE) {
+    if (chunk - first >= slice) {
       writeGuestU64(machine, arg + 64n, BigInt(chunk * givePerChunk));
       return "preempted";
     }

@@ -57,6 +57,8 @@ export class FrameTable {
   readonly m2p: M2p;
   /** Counts flushes of all TLBs. */
   epoch = 1;
+  /** Table entries that were looked at, since power-on: the measure of work with page tables. */
+  walked = 0;
   /** Frames claimed by all domains together and not allocated yet (`outstanding_claims`). */
   outstanding = 0;
   /**

@@ -12,6 +12,7 @@ import { HeldFrame } from "./mapped-frame.ts";
 import { pinTable, unpinTable } from "./pin.ts";
 import { domainByAnyId, mayActOn } from "./privilege.ts";
 import { getFrame, getWritableFrame } from "./references.ts";
+import { drain, prepare, settle } from "./stepwise.ts";
 
 const NAME = new Map<number, Errno>(Object.entries(ERRNO).map(([name, number]) => [number, name as Errno]));
 
@@ -44,15 +45,27 @@ export const memoryCalls = (machine: Machine, caller: Domain): MemoryCalls => ({
 });
 
 export const mmuCalls = (machine: Machine, caller: Domain): MmuCalls => ({
+  prepareL4(dom, frame) {
+    const domain = target(machine, caller, dom);
+    if (!domain.ok) return domain;
+    if (domain.value.dying) return refuse("EINVAL");
+    return ok(prepare(machine, domain.value, frame, PGT_l4));
+  },
   pinL4(dom, frame) {
     const domain = target(machine, caller, dom);
     if (!domain.ok) return domain;
     if (domain.value.dying) return refuse("EINVAL");
-    return pinResult(machine, frame, domain.value.domid, PGT_l4);
+    const result = pinResult(machine, frame, domain.value.domid, PGT_l4);
+    settle(domain.value);
+    while (!drain(machine, domain.value)) {} // all at once: nobody executes this again
+    return result;
   },
   unpin(dom, frame) {
     const domain = target(machine, caller, dom);
-    return domain.ok ? asResult(unpinTable(machine, frame, domain.value.domid)) : domain;
+    if (!domain.ok) return domain;
+    const result = asResult(unpinTable(machine, frame, domain.value.domid));
+    while (!drain(machine, domain.value)) {}
+    return result;
   },
   setMachphys(frame, pfn) {
     if (machine.frames.owner(frame) !== caller.domid) return refuse("EINVAL");

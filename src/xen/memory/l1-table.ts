@@ -17,6 +17,7 @@ export function validateL1(machine: Machine, table: number): number {
   const owner = (info[table << 2] as number) & OWNER_MASK;
   const first = mem.readAddress(table) >> 2;
   let changed = false;
+  frames.walked += 512;
   let present = 0;
   for (let word = first, end = first + 1024; word < end; word += 2) {
     const low = u32[word] as number;
@@ -61,6 +62,7 @@ export function validateL1(machine: Machine, table: number): number {
 /** Gives back what the entries hold. */
 export function devalidateL1(machine: Machine, table: number): void {
   const first = machine.engine.mem.readAddress(table) >> 2;
+  machine.frames.walked += 512;
   chargeWork(machine, "entry", putEntries(machine, first, first + 1024));
 }
 

@@ -5,6 +5,7 @@ import {
   MMU_NORMAL_PT_UPDATE,
   MMU_PT_UPDATE_NO_TRANSLATE,
   MMU_PT_UPDATE_PRESERVE_AD,
+  PTE_P,
 } from "../../abi/mmu.ts";
 import type { Domid } from "../../abi/types.ts";
 import type { Domain } from "../domain/domain.ts";
@@ -12,16 +13,21 @@ import type { Call, CallResult } from "../hypercall/context.ts";
 import type { Machine } from "../machine.ts";
 import { chargeWork } from "../time/cost-table.ts";
 import { PGT_l1, PGT_l2, PGT_l3, PGT_l4, TYPE_COUNT, TYPE_MASK, TYPE_SHIFT } from "./frame-table.ts";
-import { NO_FRAME } from "./l1-entry.ts";
+import { frameOf, NO_FRAME } from "./l1-entry.ts";
 import { modL1Entry, modTableEntry } from "./mod-entry.ts";
 import { mayActOn, pageOwner } from "./privilege.ts";
 import { getFrame, getWritableType, putFrame, putWritableType } from "./references.ts";
 import { begin, goOnLater, REQUESTS_A_SLICE, readRequest, reportDone, request } from "./requests.ts";
 import { writeAddressOf } from "./slots.ts";
+import { drain, prepare, settle } from "./stepwise.ts";
 import { flushDomain } from "./tlb.ts";
 import { warn } from "./warn.ts";
 
 const SIZE = 16;
+/** Table entries looked at before others get their turn. */
+const ENTRIES_A_SLICE = 16 * 512;
+/** Changing an entry counts as so many. */
+const ENTRY_COST = 4;
 
 /** (reqs, count, *done, foreigndom): foreigndom's low half owns the mapped frames, its high half − 1 the tables. */
 export function doMmuUpdate(call: Call): CallResult {
@@ -42,16 +48,22 @@ export function doMmuUpdate(call: Call): CallResult {
   let failed = 0;
   let flush = false;
   let i = 0;
-  for (; i < count; i++) {
+  const enough = machine.frames.walked + ENTRIES_A_SLICE;
+  let drained = drain(machine, ptDomain);
+  for (; i < count && drained && machine.frames.walked < enough; i++) {
     if (i === REQUESTS_A_SLICE) break;
+    machine.frames.walked += ENTRY_COST;
     if (!readRequest(machine, low, high, SIZE)) {
       failed = -ERRNO.EFAULT;
       break;
     }
     failed = update(machine, domain, ptDomain, pgOwner);
     if (failed > 0) {
+      const later = failed === LATER;
       flush = true;
       failed = 0;
+      if (later) break;
+      drained = drain(machine, ptDomain);
     }
     if (failed !== 0) break;
     low += SIZE;
@@ -64,12 +76,14 @@ export function doMmuUpdate(call: Call): CallResult {
   if (flush) flushDomain(machine, ptDomain);
   reportDone(call, before + i);
   chargeWork(machine, "entry", i);
-  return i < count && failed === 0 ? goOnLater(call, i, count, SIZE) : failed;
+  return (i < count || !drained) && failed === 0 ? goOnLater(call, i, count, SIZE) : failed;
 }
 
 const NEEDS_FLUSH = 1;
+/** A step towards it has been made; it is to be carried out again. */
+const LATER = 2;
 
-/** Carries out `request`. 0, -errno, or NEEDS_FLUSH. */
+/** Carries out `request`. 0, -errno, NEEDS_FLUSH or LATER. */
 function update(machine: Machine, caller: Domain, ptDomain: Domain, pgOwner: number): number {
   const ptrLow = request[0] as number;
   const ptrHigh = request[1] as number;
@@ -139,7 +153,10 @@ function updateEntry(
       if (inUse) {
         if (pgOwner !== ptDomain.domid) return -ERRNO.EINVAL;
         const level = ((info[page] as number) & TYPE_MASK) >> TYPE_SHIFT;
-        return modTableEntry(machine, mfn, level, offset, low, high, preserveAd) || NEEDS_FLUSH;
+        if (low & PTE_P && !prepare(machine, ptDomain, frameOf(low, high), level - 1)) return LATER;
+        const failed = modTableEntry(machine, mfn, level, offset, low, high, preserveAd);
+        settle(ptDomain);
+        return failed || NEEDS_FLUSH;
       }
       break;
     default:

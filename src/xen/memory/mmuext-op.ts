@@ -23,8 +23,11 @@ import {
   MMUEXT_UNMARK_SUPER,
   MMUEXT_UNPIN_TABLE,
 } from "../../abi/mmu.ts";
+import type { Domid } from "../../abi/types.ts";
+import type { Domain } from "../domain/domain.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
-import { installKernelBase, installUserBase } from "./base-pointer.ts";
+import type { Machine } from "../machine.ts";
+import { installKernelBase, installUserBase, switchBase } from "./base-pointer.ts";
 import { clearPage, copyPage } from "./copy-page.ts";
 import { destroyLdt } from "./descriptors.ts";
 import type { PageType } from "./frame-table.ts";
@@ -32,14 +35,16 @@ import { NO_FRAME } from "./l1-entry.ts";
 import { pinTable, unpinTable } from "./pin.ts";
 import { pageOwner } from "./privilege.ts";
 import { begin, goOnLater, readRequest, reportDone, request } from "./requests.ts";
+import { drain, prepare, settle } from "./stepwise.ts";
 import { flushDomain, flushMask, flushVcpu, invalidatePage } from "./tlb.ts";
 import { readVcpuMask } from "./vcpu-mask.ts";
 import { isGuestAddress } from "./walk.ts";
 import { hex, hex64, warn } from "./warn.ts";
 
 const SIZE = 24;
-/** A pin may check a whole tree: stop for others after this many. */
+/** Stop for others after so many operations, or table entries that they looked at. */
 const OPS_A_SLICE = 64;
+const ENTRIES_A_SLICE = 16 * 512;
 
 /** (ops, count, *done, foreigndom) */
 export function doMmuextOp(call: Call): CallResult {
@@ -50,12 +55,18 @@ export function doMmuextOp(call: Call): CallResult {
   if (owner >= 0x7ff0) return -ERRNO.EINVAL;
   let low = call.lo(0);
   let high = call.hi(0);
+  const target = machine.domains.get(owner as Domid) ?? domain;
+  const enough = machine.frames.walked + ENTRIES_A_SLICE;
   let failed = 0;
   let i = 0;
-  for (; i < count; i++) {
+  let drained = drain(machine, target);
+  for (; i < count && drained && machine.frames.walked < enough; i++) {
     if (i === OPS_A_SLICE) break;
-    failed = readRequest(machine, low, high, SIZE) ? one(call, owner) : -ERRNO.EFAULT;
+    const result = readRequest(machine, low, high, SIZE) ? one(call, owner, target) : -ERRNO.EFAULT;
+    if (result === "later") break;
+    failed = result;
     if (failed !== 0) break;
+    drained = drain(machine, target);
     low += SIZE;
     if (low > 0xffff_ffff) {
       low -= 0x1_0000_0000;
@@ -63,11 +74,11 @@ export function doMmuextOp(call: Call): CallResult {
     }
   }
   reportDone(call, before + i);
-  return i < count && failed === 0 ? goOnLater(call, i, count, SIZE) : failed;
+  return (i < count || !drained) && failed === 0 ? goOnLater(call, i, count, SIZE) : failed;
 }
 
-/** Carries out `request` on frames of `owner`. 0 or -errno. */
-function one(call: Call, owner: number): number {
+/** Carries out `request` on frames of `owner`, the domain `target`. 0, -errno, or "later": a step of it is done. */
+function one(call: Call, owner: number, target: Domain): number | "later" {
   const { machine, domain, vcpu } = call;
   const command = request[0] as number;
   const low = request[2] as number;
@@ -78,7 +89,7 @@ function one(call: Call, owner: number): number {
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-      return pinTable(machine, mfn, owner, (command - MMUEXT_PIN_L1_TABLE + 1) as PageType);
+      return pin(machine, target, mfn, (command - MMUEXT_PIN_L1_TABLE + 1) as PageType);
     case MMUEXT_UNPIN_TABLE:
       return unpinTable(machine, mfn, owner);
     case MMUEXT_CLEAR_PAGE:
@@ -96,9 +107,9 @@ function one(call: Call, owner: number): number {
   if (owner !== domain.domid) return -ERRNO.EPERM;
   switch (command) {
     case MMUEXT_NEW_BASEPTR:
-      return installKernelBase(machine, vcpu, mfn);
+      return switchBase(machine, vcpu, mfn, installKernelBase);
     case MMUEXT_NEW_USER_BASEPTR:
-      return installUserBase(machine, vcpu, mfn);
+      return switchBase(machine, vcpu, mfn, installUserBase);
     case MMUEXT_TLB_FLUSH_LOCAL:
       flushVcpu(machine, vcpu);
       return 0;
@@ -131,6 +142,13 @@ function one(call: Call, owner: number): number {
     default:
       return -ERRNO.ENOSYS;
   }
+}
+
+function pin(machine: Machine, owner: Domain, mfn: number, level: PageType): number | "later" {
+  if (!prepare(machine, owner, mfn, level)) return "later";
+  const failed = pinTable(machine, mfn, owner.domid, level);
+  settle(owner);
+  return failed;
 }
 
 function setLdt(call: Call, low: number, high: number, entries: number): number {

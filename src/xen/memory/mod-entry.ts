@@ -4,11 +4,13 @@
  */
 import { ERRNO } from "../../abi/errno.ts";
 import { FIRST_XEN_SLOT, LAST_XEN_SLOT, PTE_A, PTE_D, PTE_P, PTE_US } from "../../abi/mmu.ts";
+import type { Domid } from "../../abi/types.ts";
 import type { Machine } from "../machine.ts";
-import { OWNER_MASK, PGT_l4 } from "./frame-table.ts";
+import { OWNER_MASK, PGT_l4, TYPE_MASK, TYPE_SHIFT } from "./frame-table.ts";
 import {
   adjustL1High,
   adjustL1Low,
+  frameOf,
   getPageFromL1e,
   L1_DISALLOW,
   putPageFromL1e,
@@ -17,6 +19,7 @@ import {
 } from "./l1-entry.ts";
 import { getPageFromEntry, putPageFromEntry, TABLE_DISALLOW } from "./page-types.ts";
 import { writeAddressOf } from "./slots.ts";
+import { releaseLater } from "./stepwise.ts";
 import { hex, warn } from "./warn.ts";
 
 /**
@@ -104,6 +107,13 @@ export function modTableEntry(
   u32[word] = preserveAd ? low | (oldLow & (PTE_A | PTE_D)) : low;
   u32[word + 1] = high;
   mem.noteWrite(table, offset, 8);
-  if (!same) putPageFromEntry(machine, oldLow, oldHigh, table);
+  if (same || (oldLow & PTE_P) === 0) return 0;
+  const { info } = machine.frames;
+  const old = frameOf(oldLow, oldHigh);
+  const domain = machine.domains.get(((info[table << 2] as number) & OWNER_MASK) as Domid);
+  // A linear map has accounts of its own; a table below is taken apart in steps.
+  const isBelow = ((info[old << 2] as number) & TYPE_MASK) >> TYPE_SHIFT === level - 1;
+  if (isBelow && domain !== undefined) releaseLater(domain, old);
+  else putPageFromEntry(machine, oldLow, oldHigh, table);
   return 0;
 }

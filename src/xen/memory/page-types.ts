@@ -162,6 +162,7 @@ function validateTable(machine: Machine, mfn: number, level: number): number {
   const { mem } = machine.engine;
   const { u32 } = mem;
   const base = mem.readAddress(mfn) >> 2;
+  machine.frames.walked += 512;
   for (let slot = 0; slot < 512; slot++) {
     if (level === PGT_l4 && slot === FIRST_XEN_SLOT) slot = LAST_XEN_SLOT + 1;
     const word = base + slot * 2;
@@ -205,6 +206,7 @@ function devalidate(machine: Machine, mfn: number, type: number): void {
 function devalidateSlots(machine: Machine, mfn: number, level: number, end: number): void {
   const { mem } = machine.engine;
   const base = mem.readAddress(mfn) >> 2;
+  machine.frames.walked += end;
   for (let slot = 0; slot < end; slot++) {
     if (level === PGT_l4 && slot === FIRST_XEN_SLOT) slot = LAST_XEN_SLOT + 1;
     if (slot >= end) return;

@@ -24,6 +24,7 @@ import {
 } from "./frame-table.ts";
 import { forceDevalidate, putFrameAndType } from "./page-types.ts";
 import { putFrame } from "./references.ts";
+import { dropAll } from "./stepwise.ts";
 
 /** Frames looked at count 1; a table taken apart counts as many. */
 const TABLE_COST = 256;
@@ -54,6 +55,7 @@ export function relinquish(machine: Machine, domain: Domain, budget: number): bo
         );
         break;
       case 3:
+        dropAll(machine, domain);
         for (const vcpu of domain.vcpus) {
           dropBases(machine, vcpu);
           destroyGdt(machine, vcpu);

@@ -17,6 +17,7 @@ import type { Machine } from "../machine.ts";
 import { allocFrames, claim, removeFrame, setM2p } from "./allocate.ts";
 import { readGuest, readGuestU64, writeGuestU64 } from "./guest-access.ts";
 import { domainByAnyId, mayActOn } from "./privilege.ts";
+import { logForGuest } from "./warn.ts";
 
 /** Largest extents: 2 MiB for guests (CONFIG_DOMU_MAX_ORDER), 1 GiB for the control domain. */
 export const maxOrder = (caller: Domain): number => (caller.privileged ? 18 : 9);
@@ -83,7 +84,7 @@ function oneExtent(
   for (let i = 0n; i < 2n ** BigInt(order); i++) {
     const mfn = number + i;
     if (mfn > 0xffff_ffffn || !removeFrame(machine, domain, Number(mfn))) {
-      machine.log(`Bad page free for Dom${domain.domid} GFN ${mfn.toString(16)}`);
+      logForGuest(machine, `Bad page free for Dom${domain.domid} GFN ${mfn.toString(16)}`);
       return false;
     }
   }

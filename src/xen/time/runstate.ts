@@ -10,6 +10,7 @@ import {
 } from "../../abi/vcpu.ts";
 import { VMASST_TYPE_runstate_update_flag } from "../../abi/xen.ts";
 import type { Nanos } from "../../lib/brand.ts";
+import { n64 } from "../../lib/struct.ts";
 import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { writeGuest } from "../memory/guest-access.ts";
@@ -58,15 +59,14 @@ export function cpuTimeOf(vcpu: Vcpu, now: number): number {
 export function encodeRunstate(vcpu: Vcpu, now: number): Uint8Array {
   const { state, entry, time } = vcpu.runstate;
   const bytes = new Uint8Array(vcpuRunstateInfo.size);
-  const live = [0, 1, 2, 3].map((i) => (time[i] as number) + (i === state ? Math.max(0, now - entry) : 0));
-  vcpuRunstateInfo.write(new DataView(bytes.buffer), 0, {
-    state,
-    stateEntryTime: entry,
-    timeRunning: live[0] ?? 0,
-    timeRunnable: live[1] ?? 0,
-    timeBlocked: live[2] ?? 0,
-    timeOffline: live[3] ?? 0,
-  });
+  const view = new DataView(bytes.buffer);
+  const { field } = vcpuRunstateInfo;
+  field.state.set(view, 0, state);
+  field.stateEntryTime.set(view, 0, entry);
+  for (let i = 0; i < time.length; i++) {
+    const since = i === state && now > entry ? now - entry : 0;
+    n64.set(view, field.timeRunning.offset + i * n64.size, (time[i] as number) + since);
+  }
   return bytes;
 }
 

@@ -67,6 +67,11 @@ export class TimerQueue {
     return fire;
   }
 
+  /** When each timer that is armed is due, in no order. */
+  armed(): Nanos[] {
+    return this.heap.flatMap((timer) => (timer.fire === undefined ? [] : [timer.when]));
+  }
+
   /** A timer in the heap was cancelled. */
   buried(): void {
     this.dead++;

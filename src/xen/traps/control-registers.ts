@@ -3,7 +3,7 @@ import { vcpuInfo } from "../../abi/xen.ts";
 import { CR0, GPR, TSC_EXITS, X_REG, X_REG2 } from "../../cpu/layout.ts";
 import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
-import { installKernelBase } from "../memory/base-pointer.ts";
+import { installKernelBase, switchBase } from "../memory/base-pointer.ts";
 import type { Emulated } from "./privileged.ts";
 import { get32, get64, set32, set64, X86_CR0_TS } from "./registers.ts";
 import { setTaskSwitched } from "./task-switched.ts";
@@ -55,7 +55,7 @@ export function moveToCr(machine: Machine, vcpu: Vcpu): Emulated {
       return "next";
     case 3:
       if (value >> 52n !== 0n) return "#GP";
-      return installKernelBase(machine, vcpu, Number(value >> 12n)) === 0 ? "next" : "#GP";
+      return writeCr3(machine, vcpu, Number(value >> 12n));
     case 4:
       vcpu.cr4 = guestCr4(Number(value & 0xffff_ffffn));
       set32(machine, TSC_EXITS, tscExits(vcpu.cr4));
@@ -63,6 +63,13 @@ export function moveToCr(machine: Machine, vcpu: Vcpu): Emulated {
     default:
       return "#GP";
   }
+}
+
+/** A big tree takes several goes: the instruction is executed again. */
+function writeCr3(machine: Machine, vcpu: Vcpu, mfn: number): Emulated {
+  const failed = switchBase(machine, vcpu, mfn, installKernelBase);
+  if (failed === "later") return "again";
+  return failed === 0 ? "next" : "#GP";
 }
 
 function writeCr0(machine: Machine, vcpu: Vcpu, value: bigint): Emulated {

@@ -12,7 +12,7 @@ export function runGuest(machine: Machine, vcpu: Vcpu): void {
   const { u8 } = engine.mem;
   while (isRunnable(vcpu)) {
     const info = vcpu.infoAddress;
-    if ((u8[info] !== 0 && u8[info + 1] === 0) || vcpu.nmiPending) {
+    if ((u8[info] !== 0 && u8[info + 1] === 0) || (vcpu.nmiPending && !vcpu.nmiMasked)) {
       deliverPending(machine, vcpu);
       if (!isRunnable(vcpu)) return;
     }

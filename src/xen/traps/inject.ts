@@ -55,8 +55,9 @@ export function injectPageFault(
 /** Whatever waits for the vCPU before it goes back to the guest (`test_all_events`). */
 export function deliverPending(machine: Machine, vcpu: Vcpu): void {
   const { callbacks } = vcpu;
-  if (vcpu.nmiPending && callbacks.isSet(CALLBACKTYPE_nmi)) {
+  if (vcpu.nmiPending && !vcpu.nmiMasked && callbacks.isSet(CALLBACKTYPE_nmi)) {
     vcpu.nmiPending = false;
+    vcpu.nmiMasked = true;
     chargeWork(machine, "trap");
     const low = callbacks.low[CALLBACKTYPE_nmi] as number;
     bounce(machine, vcpu, low, callbacks.high[CALLBACKTYPE_nmi] as number, true, NO_ERROR_CODE);

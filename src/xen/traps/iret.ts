@@ -31,6 +31,7 @@ export const doIret: Handler = ({ machine, vcpu, domain }) => {
     crashDomain(machine, domain, "fault while reading the IRET frame from the guest's stack");
     return "done";
   }
+  vcpu.nmiMasked = false;
   const flags = frame[F_FLAGS] as number;
   let cs = (frame[F_CS] as number) & 0xffff;
   let ss = (frame[F_SS] as number) & 0xffff;

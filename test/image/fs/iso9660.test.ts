@@ -31,7 +31,7 @@ function open(path: string): { disk: TestDisk; fs: FileSystem } {
 
 const SHAPE = { ...SMALL, sparse: 0, large: 5 * MIB };
 /** On these genisoimage never ends. */
-const LOOPS = ["self", "ping", "pong"];
+const LOOPS = ["self", "ping", "pong", "slow500", "slow1000"];
 const lacks = lacking("genisoimage", "xorriso");
 describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () => {
   let tree = "";
@@ -53,7 +53,6 @@ describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () =
   it.each([
     ["genisoimage", "-R -D"],
     ["genisoimage", "-R"],
-    ["genisoimage", "-R -J -joliet-long"],
     ["xorriso -as mkisofs", "-R"],
     ["xorriso -as mkisofs", "-R -J -joliet-long"],
     ["xorriso -as mkisofs", "-R -iso-level 3"],
@@ -61,7 +60,8 @@ describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () =
     "Rock Ridge: names, links, modes, times, directories moved up: %s %s",
     { timeout: 60_000 },
     (tool, args) => {
-      const { disk, fs } = open(image(tool, args, tree));
+      const source = tool === "genisoimage" ? withoutLoops : tree;
+      const { disk, fs } = open(image(tool, args, source));
       expect(fs).toMatchObject({ kind: "iso9660", label: "Xlab Disk", blockSize: 2048 });
       expect(fs.features).toEqual(args.includes("-J") ? ["rock-ridge", "joliet"] : ["rock-ridge"]);
       expect(fs.uuid).toMatch(/^20\d\d-\d\d-\d\d-\d\d-\d\d-\d\d-\d\d$/);
@@ -115,7 +115,7 @@ describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () =
     at = record(at, ascii("BIG.;1"), 24, 2048, 0x80);
     at = record(at, ascii("BIG.;1"), 35, 100, 0);
     record(at, ascii("NEXT;1"), 38, 7, 0);
-    image.set(noise(20 * 2048, 4), 20 * 2048 + 2048);
+    image.set(noise(19 * 2048, 4), 21 * 2048);
     const disk = memoryDisk(image);
     const fs = disk.do(openIso9660(disk.bytes));
     if (fs === undefined) throw new Error("no ISO 9660 was found");

@@ -93,9 +93,9 @@ test("destroy: dying at once, gone when its memory is back, told by VIRQ_DOM_EXC
 test("a domain without privilege is refused everything of domctl", () => {
   const xen = makeWorld();
   const poor = xen.guest();
-  expect(poor.hypercall("domctl", 0)).toBe("EPERM");
-  expect(poor.hypercall("sysctl", 0)).toBe("EPERM");
-  expect(poor.hypercall("platform_op", 0)).toBe("EPERM");
+  expect(poor.hypercall("domctl", poor.words(FIRST, 2, 0x15))).toBe("EPERM");
+  expect(poor.hypercall("sysctl", poor.words(FIRST, 2, 0x15))).toBe("EPERM");
+  expect(poor.hypercall("platform_op", poor.words(FIRST, 2, 0x0300_0001))).toBe("EPERM");
 });
 
 describe("shutdown", () => {

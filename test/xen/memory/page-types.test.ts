@@ -5,6 +5,7 @@ import { DOMID_SELF } from "../../../src/abi/types.ts";
 import { PGT_l1, PGT_l2, PGT_l3, PGT_l4, PGT_writable } from "../../../src/xen/memory/frame-table.ts";
 import { doMmuUpdate } from "../../../src/xen/memory/mmu-update.ts";
 import { pinTable, unpinTable } from "../../../src/xen/memory/pin.ts";
+import { drain } from "../../../src/xen/memory/stepwise.ts";
 import { counts, destroy, makeGuest, makeMachine } from "../test-machine.ts";
 
 test("a pinned tree types every table, maps its frames, and all of it is given back", () => {
@@ -104,6 +105,7 @@ test("linear maps: a validated table of the level, read-only, and never chained"
   expect(link(21, 22, 1n)).toBe(-ERRNO.EINVAL); // 21 is the target of one
   expect(link(22, 20, 1n)).toBe(-ERRNO.EINVAL); // 20 has one
   expect(unpinTable(t.machine, g.mfns[21] as number, 1)).toBe(0);
+  expect(drain(t.machine, g.domain)).toBe(true);
   expect(counts(t.machine, g.mfns[21] as number)).toMatchObject({ type: PGT_l4, typeCount: 1 });
   const free = t.machine.frames.freePages();
   destroy(t, g.domain);
