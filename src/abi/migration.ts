@@ -2,7 +2,7 @@
  * What a domain's saver and restorer ask of Xen besides what its builder asks: page types, the M2P, the vCPU state that
  * `vcpu_guest_context` has no room for, time, CPU policies (public/domctl.h).
  */
-import { at, n64, struct, u8, u16, u32, u64 } from "../lib/struct.ts";
+import { at, struct, u8, u16, u32, u64 } from "../lib/struct.ts";
 import type { XenResult } from "./errno.ts";
 import type { Domid, Mfn } from "./types.ts";
 
@@ -48,14 +48,7 @@ export interface ExtVcpuContext {
   readonly sysenterDisablesEvents: boolean;
 }
 
-/** `XEN_DOMCTL_gettscinfo`, and the X86_TSC_INFO record. */
-export const tscInfo = struct("xen_domctl_tsc_info", 24, {
-  mode: at(0, u32), // TSC_MODE_*: 0 default, 1 always emulated, 2 native
-  khz: at(4, u32),
-  nsec: at(8, n64),
-  incarnation: at(16, u32),
-});
-
+/** `XEN_DOMCTL_gettscinfo`; mode: TSC_MODE_*, 0 default, 1 always emulated, 2 native. */
 export interface TscInfo {
   readonly mode: number;
   readonly khz: number;

@@ -26,6 +26,8 @@ const PROGRAMS: Record<string, ProgramName> = {
   "pv-grub-x86_64.gz": "pv-grub",
   "pv-grub.gz": "pv-grub",
   "pvgrub64.bin": "pv-grub",
+  "mini-os.gz": "mini-os",
+  "mini-os-hello.gz": "mini-os-hello",
 };
 
 const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");

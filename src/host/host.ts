@@ -13,6 +13,7 @@ import type { PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
 import { SHUTDOWN } from "../abi/hypercall.ts";
 import { Domid } from "../abi/types.ts";
 import { createEngine } from "../cpu/engine.ts";
+import { SLOT_BASE } from "../cpu/layout.ts";
 import type { Engine } from "../cpu/types.ts";
 import { Consoled } from "../devices/console/consoled.ts";
 import { Blkback } from "../devices/vbd/blkback.ts";
@@ -38,7 +39,7 @@ import { Consoles } from "./consoles.ts";
 import { CoreFiles } from "./core-files.ts";
 import { coreModule } from "./core-wasm.ts";
 import { Disks } from "./disks/disks.ts";
-import { startDom0Kernel } from "./dom0-kernel.ts";
+import { announceDom0 } from "./dom0-kernel.ts";
 import { LastWords } from "./last-words.ts";
 import { Life } from "./life.ts";
 import { type Logs, openLogs } from "./logs.ts";
@@ -68,6 +69,11 @@ export const WARP_EPOCH = 1_704_067_200;
 
 const DOM0 = { memoryMib: 1024, vcpus: 4 } as const;
 const XENCONSOLED_ATTACHED = "attached";
+
+const WASM_PAGE = 65_536;
+/** The engine's memory, in pages of WebAssembly: its own part, and slots for `backingMib`. */
+const memoryFor = (backingMib: number | undefined): { memoryPages?: number } =>
+  backingMib === undefined ? {} : { memoryPages: Math.ceil((SLOT_BASE + backingMib * 2 ** 20) / WASM_PAGE) };
 
 type Waiter = (end: DomainEnd) => void;
 
@@ -102,7 +108,6 @@ export class Host implements HostApi {
   readonly #underWay = new Set<(error: Error) => void>();
   #failure: unknown;
   #onFailure: ((error: unknown) => void) | undefined;
-  #onPowerOff: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
   static async start(options: HostOptions = {}): Promise<Host> {
@@ -113,7 +118,7 @@ export class Host implements HostApi {
     const { stateDirectory } = options;
     this.#mode = options.clock ?? "real";
     this.#logs = openLogs(stateDirectory, (line) => process.stderr.write(`xlab: ${line}\n`));
-    this.#engine = createEngine({ core: coreModule() });
+    this.#engine = createEngine({ core: coreModule(), ...memoryFor(options.backingMib) });
     this.#slotsTotal = this.#engine.mem.slotsFree();
     const seed = options.seed ?? 0;
     const wallclock = this.#mode === "warp" ? WARP_EPOCH : Date.now() / 1000;
@@ -214,7 +219,7 @@ export class Host implements HostApi {
         warn: kernelLog,
       });
     }
-    startDom0Kernel(xs, () => this.#onPowerOff?.());
+    announceDom0(xs);
     initDom0(xs);
     followDom0Cpus(gate, xs);
     xs.watch("@releaseDomain", () => this.#lookForEnds());
@@ -236,8 +241,13 @@ export class Host implements HostApi {
       },
       ...(detail === undefined ? {} : { detail }),
     };
-    const { saved } = request;
-    const first = saved === undefined ? wish : { ...wish, saved };
+    const { saved, wantedDomid } = request;
+    // A later life has a new id, and is built.
+    const first = {
+      ...wish,
+      ...(saved === undefined ? {} : { saved }),
+      ...(wantedDomid === undefined ? {} : { wantedDomid }),
+    };
     return await this.#run(createDomain(this.#dom0, this.#recent, first), (domid) => {
       if (request.monitor !== "none") this.#monitor(wish, domid, request);
     });
@@ -366,11 +376,6 @@ export class Host implements HostApi {
     if (this.#failure !== undefined) hear(this.#failure);
   }
 
-  /** Called once when dom0 is shut down from inside (`xl shutdown 0`): whoever started the machine stops it. */
-  onPowerOff(hear: () => void): void {
-    this.#onPowerOff = hear;
-  }
-
   stop(): Promise<void> {
     this.#stopped ??= this.#switchOff();
     return this.#stopped;
@@ -457,7 +462,10 @@ export class Host implements HostApi {
     };
     const ended = (): void => this.#lookForEnds();
     const monitor = { dom0: this.#dom0, recent: this.#recent, wish, log, pid: process.pid, ended };
-    this.#start(monitorDomain(monitor, domid), () => monitorDone?.());
+    this.#start(monitorDomain(monitor, domid), () => {
+      this.#logs.finished(file);
+      monitorDone?.();
+    });
   }
 
   /** The kernel's symbols, for a crash dump in the hypervisor log. Nobody waits for them. */

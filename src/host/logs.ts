@@ -7,6 +7,8 @@ import { dirname, join } from "node:path";
 
 /** More bytes than this waiting for a disk, and whoever writes should wait. */
 const FULL_BYTES = 4 << 20;
+/** A file that nothing was written to for so long is closed, and opened again when something is. */
+const IDLE_MILLIS = 2_000;
 
 export class LogFile {
   readonly #path: string;
@@ -17,6 +19,8 @@ export class LogFile {
   #writing: Promise<void> | undefined;
   #handle: FileHandle | undefined;
   #broken = false;
+  #prepared = false;
+  #idle: NodeJS.Timeout | undefined;
   /** Called when a file that was full has room again. */
   onRoom: (() => void) | undefined;
 
@@ -44,11 +48,13 @@ export class LogFile {
   /** Everything given so far is in the file (or could not be written), and the file is closed. */
   async close(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+    clearTimeout(this.#idle);
     await this.#handle?.close().catch(() => {});
     this.#handle = undefined;
   }
 
   async #drain(): Promise<void> {
+    clearTimeout(this.#idle);
     try {
       this.#handle ??= await this.#open();
       while (this.#queue.length > 0) {
@@ -67,12 +73,22 @@ export class LogFile {
       this.onRoom?.();
     } finally {
       this.#writing = undefined;
+      // A guest that says nothing, of perhaps a thousand, keeps no file open.
+      this.#idle = setTimeout(() => void this.#rest(), IDLE_MILLIS).unref();
     }
+  }
+
+  async #rest(): Promise<void> {
+    const handle = this.#handle;
+    if (this.#writing !== undefined || handle === undefined) return;
+    this.#handle = undefined;
+    await handle.close().catch(() => {});
   }
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    await this.#prepare?.(this.#path);
+    if (!this.#prepared) await this.#prepare?.(this.#path);
+    this.#prepared = true;
     return await open(this.#path, "a", 0o600);
   }
 }
@@ -107,6 +123,8 @@ export interface Logs {
   console(name: string): LogFile;
   /** A fresh one for each life that `xl create` begins; older ones are rotated. */
   monitor(name: string): LogFile;
+  /** Nothing will be written to it any more. */
+  finished(log: LogFile): void;
   /** Nothing is written any more. */
   close(): Promise<void>;
 }
@@ -132,6 +150,7 @@ export function openLogs(directory: string | undefined, complain: (line: string)
       return known;
     },
     monitor: (name) => file(`xl-${fileNameFor(name)}.log`, rotate),
+    finished: (log) => void log.close().then(() => open.delete(log)),
     async close() {
       await Promise.all([...open].map((log) => log.close()));
     },

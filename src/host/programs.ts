@@ -1,11 +1,17 @@
 /** The TypeScript programs that run as domains of their own. */
 import type { Gate } from "../abi/hypercall.ts";
 import type { ProgramStart } from "../dombuild/program.ts";
+import { miniOsDemo } from "../guests/mini-os-demo/main.ts";
+import { miniOsHello } from "../guests/mini-os-hello/main.ts";
 import { type Main, miniOsProgram } from "../guests/minios/kernel.ts";
 import { pvGrub } from "../guests/pv-grub/main.ts";
 import { bug } from "../lib/absurd.ts";
 
-const PROGRAMS = { "pv-grub": pvGrub } as const satisfies Record<string, Main>;
+const PROGRAMS = {
+  "pv-grub": pvGrub,
+  "mini-os": miniOsDemo,
+  "mini-os-hello": miniOsHello,
+} as const satisfies Record<string, Main>;
 export type ProgramName = keyof typeof PROGRAMS;
 
 const isName = (name: string): name is ProgramName => name in PROGRAMS;

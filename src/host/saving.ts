@@ -1,5 +1,5 @@
 /** Save, restore and the two ends of a migration, as promises for the outside. */
-import type { Domid } from "../abi/types.ts";
+import { DOMID_FIRST_RESERVED, Domid } from "../abi/types.ts";
 import type { AfterSaveWish } from "../protocol/save.ts";
 import { toDomainConfig } from "../toolstack/config/domain-config.ts";
 import { domainConfigFromJson } from "../toolstack/config/from-json.ts";
@@ -131,6 +131,7 @@ export class Saving implements SavingApi {
       paused,
       log: say,
       saved: { source: openStream(id), say },
+      ...wanted(libxl.c_info.domid),
       ...request.monitor,
     });
     return { domid, name: config.name };
@@ -142,6 +143,12 @@ export class Saving implements SavingApi {
     this.#options.kick();
     return lines;
   }
+}
+
+/** An id that a guest can have. */
+function wanted(domid: bigint | undefined): { readonly wantedDomid?: Domid } {
+  if (domid === undefined || domid <= 0n || domid >= BigInt(DOMID_FIRST_RESERVED)) return {};
+  return { wantedDomid: Domid(Number(domid)) };
 }
 
 function fromJson(text: string): ParsedDomain {

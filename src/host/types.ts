@@ -9,12 +9,17 @@ import type { LibxlDomainConfig } from "../toolstack/config/libxl-types.ts";
 import type { GuestFile } from "../toolstack/plan/create.ts";
 import type { SavedDomain } from "../toolstack/save/restore-domain.ts";
 import type { LifeApi } from "./life.ts";
-import type { SchedulingApi } from "./scheduling.ts";
 import type { SavingApi } from "./saving.ts";
+import type { SchedulingApi } from "./scheduling.ts";
 
 export interface HostOptions {
   /** Default 16384. */
   readonly memoryMib?: number;
+  /**
+   * Of the host's own memory, at most so many MiB hold what guests write; a guest that writes more is crashed. Default: as
+   * much as fits into 4 GiB of address space beside the engine.
+   */
+  readonly backingMib?: number;
   /** Default 4. */
   readonly pcpus?: number;
   /** Default 1000. */
@@ -61,6 +66,8 @@ export interface CreateRequest {
   readonly files: { readonly kernel?: GuestFile; readonly ramdisk?: GuestFile };
   /** It is restored from this, and not built; `files` are for a later life. */
   readonly saved?: SavedDomain;
+  /** The id it is to have; without one it gets the next. */
+  readonly wantedDomid?: Domid;
   readonly paused: boolean;
   /** Progress lines that xl prints at this verbosity (libxl's log), as they come. */
   readonly log?: (line: string) => void;

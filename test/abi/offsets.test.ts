@@ -118,10 +118,11 @@ describe.skipIf(!hasHeaders)("layouts (needs gcc and libxen-dev)", () => {
         "io/console",
         "io/xs_wire",
         "nmi",
+        "domctl",
       ];
       writeFileSync(
         join(directory, "offsets.c"),
-        `#include <stdint.h>\n#include <stddef.h>\n#include <stdio.h>\n#define __XEN_INTERFACE_VERSION__ 0x00040d00\n${headers
+        `#include <stdint.h>\n#include <stddef.h>\n#include <stdio.h>\n#define __XEN_TOOLS__ 1\n#define __XEN_INTERFACE_VERSION__ 0x00040d00\n${headers
           .map((header) => `#include <xen/${header}.h>`)
           .join("\n")}\nint main(void) {\n${lines.join("\n")}\nreturn 0; }\n`,
       );

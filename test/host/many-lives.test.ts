@@ -1,4 +1,7 @@
 /** Guests come and go, and nothing of them stays: frames, slots, channels, timers, userdata. XLAB_LIVES=1000 for more. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Host } from "../../src/host/host.ts";
 import { haveHello, helloRequest, withHost } from "./guest.ts";
@@ -58,5 +61,24 @@ test.skipIf(!haveHello)(
       expect(timers).toBeLessThan(8);
       expect(grown / LIVES).toBeLessThan(200_000);
     });
+  },
+);
+
+/** Where the system tells which files a process has open. */
+const OPEN_FILES = "/proc/self/fd";
+
+test.skipIf(!haveHello || !existsSync(OPEN_FILES))(
+  "the files of guests that are gone are closed, and nothing but logs stays (needs /proc)",
+  async () => {
+    const state = mkdtempSync(join(tmpdir(), "xlab-lives-"));
+    const opened = (): number => readdirSync(OPEN_FILES).length;
+    await withHost({ clock: "warp", stateDirectory: state }, async (host) => {
+      await live(host, 2);
+      const before = opened();
+      await live(host, 30);
+      await expect.poll(opened, { timeout: 10_000 }).toBeLessThanOrEqual(before);
+    });
+    expect(readdirSync(state).filter((name) => name.startsWith("userdata"))).toEqual([]);
+    rmSync(state, { recursive: true });
   },
 );

@@ -14,7 +14,7 @@ import { FakeMachine } from "../support/fake-gate.ts";
 const GUESTS = [1, 2, 3];
 const QUOTA = {
   ...DEFAULT_QUOTA,
-  nodes: 12,
+  nodes: 3,
   watches: 4,
   transactions: 2,
   transactionNodes: 20,

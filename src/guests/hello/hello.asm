@@ -1027,7 +1027,7 @@ text_prompt:    db      "Say something. `exit` powers off, Ctrl-] leaves.\r\n> \
 text_ready:     db      "> \0"
 text_said:      db      "You said: \0"
 text_erase:     db      "\b \b\0"
-text_alone:     db      "\r\nNo terminal is attached, so this was all: powering off. (extra = \"stay\" keeps me.)\r\n\0"
+text_alone:     db      "\r\nNo terminal is attached, so this was all. (extra = \"stay\" keeps me.)\r\n\0"
 text_bye:       db      "Good-bye.\r\n\0"
 text_newline:   db      "\r\n\0"
 text_trap:      db      "\r\nhello: unexpected trap \0"

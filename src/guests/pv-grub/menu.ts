@@ -2,7 +2,9 @@
  * The seam between PV-GRUB's languages (legacy/: menu.lst; script/: grub.cfg) and its screen (screen/): what a configuration
  * file comes to, and how lines of it are run.
  */
+import type { Nanos } from "../../lib/brand.ts";
 import type { Thread } from "../minios/threads.ts";
+import type { GrubFiles } from "./files.ts";
 
 export interface MenuEntry {
   readonly title: string;
@@ -59,11 +61,43 @@ export interface Shell {
   readonly prompt: string;
 }
 
-/** What a shell reaches: given by main.ts. */
+/** What commands print to and hear from: the screen, given by main.ts. */
+export interface Terminal {
+  /** "\n" ends a line. */
+  print(text: string): void;
+  clear(): void;
+  /** A key that was pressed ("\u001b" for Escape); waits until `until` at most, and answers undefined then. */
+  key(until?: Nanos): Thread<string | undefined>;
+  /** A line that was typed; `secret`: it is not shown. Undefined when Escape was pressed instead. */
+  line(prompt: string, secret: boolean): Thread<string | undefined>;
+}
+
+/** What a language is given: `readLegacy` (legacy/legacy.ts) and `readScript` (script/script.ts) make a {@link Session} of it. */
+export interface Surroundings {
+  readonly files: GrubFiles;
+  readonly loader: Loader;
+  readonly terminal: Terminal;
+  now(): Nanos;
+}
+
+/** A configuration file, read. */
+export interface Config {
+  readonly text: string;
+  /** As {@link GrubFiles} names it, "(hd0,1)/boot/grub/grub.cfg"; undefined for a menu that was given as a module. */
+  readonly path: string | undefined;
+}
+
+/** A menu, and what runs its lines. What a `configfile` or a submenu brings is run by the same shell. */
+export interface Session {
+  readonly menu: Menu;
+  readonly shell: Shell;
+}
+
+/** What loads kernels: given by main.ts. Paths are always whole, as {@link GrubFiles} names them. */
 export interface Loader {
-  /** Reads the kernel: the path as GRUB names it. Throws GrubError. */
+  /** Reads the kernel. Throws GrubError. */
   kernel(path: string, cmdline: string): Thread<void>;
-  /** Reads initrds, one after the other into one. */
+  /** Reads initrds, one after the other into one. Throws GrubError. */
   initrd(paths: readonly string[]): Thread<void>;
   /** A kernel has been loaded. */
   readonly loaded: boolean;

@@ -13,7 +13,12 @@ import { takePlace } from "./socket.ts";
 
 const IDLE_MILLIS = 10 * 60_000;
 const LOOK_MILLIS = 5_000;
-const POWER_OFF_MILLIS = 300;
+
+/** XLAB_BACKING_MIB: how much of this host's memory guests may fill. What is no such number is passed over. */
+const backing = (text: string | undefined): { backingMib?: number } => {
+  const mib = Number(text);
+  return text !== undefined && Number.isInteger(mib) && mib >= 32 && mib <= 3968 ? { backingMib: mib } : {};
+};
 
 async function main(directory: string): Promise<void> {
   process.umask(0o077);
@@ -43,6 +48,7 @@ async function main(directory: string): Promise<void> {
     const machine = await Host.start({
       clock: process.env["XLAB_CLOCK"] === "warp" ? "warp" : "real",
       stateDirectory: directory,
+      ...backing(process.env["XLAB_BACKING_MIB"]),
     });
     const xenstore = await listenXenstore(directory, (output) => machine.openXenstore(output));
     return { machine, xenstore };
@@ -70,8 +76,6 @@ async function main(directory: string): Promise<void> {
     place?.leave();
     process.exit(70);
   });
-  // Going down takes dom0 a moment, in which whoever asked hears that it was heard.
-  machine.onPowerOff(() => void setTimeout(() => void shutDown(0), POWER_OFF_MILLIS));
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void shutDown(0));
 
   setInterval(() => {

@@ -63,6 +63,8 @@ export interface CreateWish {
   readonly detail?: (line: string) => void;
   /** It is restored from this instead of being built from its kernel. */
   readonly saved?: SavedDomain;
+  /** The id it is to have; without one it gets the next. */
+  readonly wantedDomid?: Domid;
 }
 
 interface Work extends CreateWish {
@@ -177,6 +179,7 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
     const { dom0, config, recent } = work;
     for (;;) {
       const made = dom0.gate.domctl.create({
+        ...(work.wantedDomid === undefined ? {} : { domid: work.wantedDomid }),
         handle: config.uuid,
         type: config.type,
         maxVcpus: config.maxVcpus,
@@ -192,6 +195,10 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
         return;
       }
       dom0.gate.domctl.destroy(made.value);
+      if (work.wantedDomid !== undefined) {
+        const text = "domain id recently used: Success";
+        throw new XlError(3, [libxlError("libxl_create.c:730:libxl__domain_make", made.value, text)]);
+      }
     }
   },
 

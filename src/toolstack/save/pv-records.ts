@@ -8,10 +8,9 @@ import {
   extVcpuContext,
   type MsrEntry,
   type TscInfo,
-  tscInfo,
 } from "../../abi/migration.ts";
 import type { VcpuGuestContext } from "../../abi/vcpu-context.ts";
-import { at, struct, u8, u32, u64 } from "../../lib/struct.ts";
+import { at, n64, struct, u8, u32, u64 } from "../../lib/struct.ts";
 import { xcFault } from "./xc-fault.ts";
 
 const GUEST_WIDTH = 8;
@@ -185,6 +184,13 @@ export function readVcpuExtended(context: DataView): ExtVcpuContext | undefined 
 }
 
 // ── time, policies ──
+
+const tscInfo = struct("xc_sr_rec_x86_tsc_info", 24, {
+  mode: at(0, u32),
+  khz: at(4, u32),
+  nsec: at(8, n64),
+  incarnation: at(16, u32),
+});
 
 export function tscInfoBody(value: TscInfo): Uint8Array {
   const bytes = new Uint8Array(tscInfo.size);

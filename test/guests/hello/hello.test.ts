@@ -28,7 +28,7 @@ const GREETING = [
 ];
 const TICKS = [1, 2, 3, 4, 5].map((n) => `  tick ${n} at ${(n * 0.2).toFixed(3)} s`);
 const PROMPT = ["Say something. `exit` powers off, Ctrl-] leaves.", "> "];
-const ALONE = ['No terminal is attached, so this was all: powering off. (extra = "stay" keeps me.)', ""];
+const ALONE = ['No terminal is attached, so this was all. (extra = "stay" keeps me.)', ""];
 
 /** What came after the greeting, the ticks and the prompt. */
 const conversation = (guest: Guest): string => guest.output().split("leaves.\r\n")[1] ?? "";

@@ -5,8 +5,8 @@ import { attempt, type Reading } from "../../../src/image/disk-reading.ts";
 import type { FileSystem } from "../../../src/image/fs/file-system.ts";
 import { MIB, memoryDisk } from "../disks.ts";
 
-/** As much as `repair` may touch from the sector's start on, and the sector itself. */
-const RESTORED = 512;
+/** `repair` may touch the block of 4 KiB around a damaged sector. */
+const BLOCK = 4096;
 
 type Opener = (bytes: DiskBytes) => Reading<FileSystem | undefined>;
 
@@ -87,7 +87,10 @@ export function damage(
     );
     slowest = Math.max(slowest, performance.now() - start);
     if (out.ok && out.value > 0) survived++;
-    for (const sector of touched) whole.set(pristine.subarray(sector, sector + RESTORED), sector);
+    for (const sector of touched) {
+      const block = sector - (sector % BLOCK);
+      whole.set(pristine.subarray(block, block + BLOCK), block);
+    }
   }
   // The damage must be of both kinds, or it would test nothing.
   expect(survived).toBeGreaterThan(rounds / 20);

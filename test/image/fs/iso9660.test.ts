@@ -30,8 +30,8 @@ function open(path: string): { disk: TestDisk; fs: FileSystem } {
 }
 
 const SHAPE = { ...SMALL, sparse: 0, large: 5 * MIB };
-/** On these genisoimage never ends. */
-const LOOPS = ["self", "ping", "pong", "slow500", "slow1000"];
+/** On these links genisoimage 1.1.11 never ends, or writes a target cut short. */
+const LOOPS = ["self", "ping", "pong", "slow500", "slow1000", "long"];
 const lacks = lacking("genisoimage", "xorriso");
 describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () => {
   let tree = "";
@@ -65,8 +65,8 @@ describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () =
       expect(fs).toMatchObject({ kind: "iso9660", label: "Xlab Disk", blockSize: 2048 });
       expect(fs.features).toEqual(args.includes("-J") ? ["rock-ridge", "joliet"] : ["rock-ridge"]);
       expect(fs.uuid).toMatch(/^20\d\d-\d\d-\d\d-\d\d-\d\d-\d\d-\d\d$/);
-      compareTree(disk, fs, tree, { opened: 60, extra: ["rr_moved"] });
-      checkSymlinks(disk, fs, tree);
+      compareTree(disk, fs, source, { opened: 60, extra: ["rr_moved"] });
+      if (source === tree) checkSymlinks(disk, fs, tree);
     },
   );
 
@@ -144,7 +144,7 @@ describe.skipIf(lacks !== "")(`iso9660 by genisoimage and xorriso${lacks}`, () =
       damage(
         new Uint8Array(readFileSync(image("genisoimage", args, args === "-R" ? little : simple))),
         openIso9660,
-        100,
+        60,
       );
     },
   );

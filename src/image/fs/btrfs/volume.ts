@@ -46,6 +46,7 @@ export interface TreeRoot {
 export function* readVolume(bytes: DiskBytes): Reading<Volume | undefined> {
   let best: Uint8Array | undefined;
   let isFirstBad = false;
+  if (!bytes.has(L.SUPERBLOCKS[0], L.SUPERBLOCK_SIZE)) return undefined;
   for (const at of L.SUPERBLOCKS) {
     if (!bytes.has(at, L.SUPERBLOCK_SIZE)) break;
     const raw = yield* bytes.read(at, L.SUPERBLOCK_SIZE, "a btrfs superblock");
