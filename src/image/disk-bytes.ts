@@ -2,6 +2,7 @@
  * A disk, or a stretch of one (a partition), as readers see it: every request is checked against the end and charged, and
  * structures that are read again and again (tables of inodes, nodes of trees) are kept for a while.
  */
+import { bug } from "../lib/absurd.ts";
 import { corrupt, type Disk, type Reading, type Work } from "./disk-reading.ts";
 
 /** Bytes of structures kept per stretch. */
@@ -40,7 +41,10 @@ export class DiskBytes implements Disk {
         `${what} (${length} bytes at ${offset}) lies beyond the end, after ${this.size} bytes: the disk is cut off or damaged`,
       );
     this.work.take(length);
-    return yield { offset: this.#start + offset, length };
+    const got = yield { offset: this.#start + offset, length };
+    if (got.length !== length) bug(`${length} bytes of the disk were asked for, ${got.length} handed over`);
+    // A Buffer's slice() is no copy, so it must not come further.
+    return new Uint8Array(got.buffer, got.byteOffset, length);
   }
 
   /** The same for a structure that will be looked at again. */

@@ -5,9 +5,6 @@
 import type { Domid } from "../abi/types.ts";
 import type { LibxlDomainConfig } from "./config/libxl-types.ts";
 
-/** libxl-json: written by libxl itself. xl: what `xl config-update` left for the next life, text as in a config file. */
-export type UserdataKind = "libxl-json" | "xl";
-
 export interface Kept {
   readonly uuid: string;
   readonly libxl: LibxlDomainConfig;

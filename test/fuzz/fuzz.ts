@@ -29,7 +29,7 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Calls between two looks at the invariants. */
   readonly auditEvery?: number;
-  /** Milliseconds, of CPU time where other processes disturb. */
+  /** Milliseconds. */
   readonly now: () => number;
   readonly progress?: (done: number) => void;
 }
@@ -238,7 +238,7 @@ class Fuzzer {
     const { machine, random } = this;
     const { engine } = machine;
     guest.rewind(vcpu);
-    const code = new Uint8Array([...random.pick(SNIPPETS), 0x0f, 0x05, 0xeb, 0xfc]);
+    const code = new Uint8Array([...random.pick(SNIPPETS), 0x0f, 0x05, 0xeb, 0xfe]);
     if (!vcpu.kernelMode || !guest.store(guest.va(CODE), code)) return;
     const { u64 } = engine.mem;
     const set = (field: number, value: bigint): void => {

@@ -12,7 +12,7 @@ const core = new WebAssembly.Module(readFileSync(new URL("../../build/core.wasm"
 test("100,000 random calls: no host error, every count justified, the neighbour untouched", {
   timeout: 300_000,
 }, () => {
-  const result = fuzz({ core, calls: 100_000, seed: 20_26, now: () => process.cpuUsage().user / 1000 });
+  const result = fuzz({ core, calls: 100_000, seed: 20_26, now: () => performance.now() });
   expect(result.fault).toBeUndefined();
   expect(result.calls).toBe(100_000);
   expect(result.accepted).toBeGreaterThan(20_000);

@@ -54,7 +54,8 @@ export type RunEnd =
 /** What runs a menu's lines: entries as they are or edited, and what is typed at the command line. */
 export interface Shell {
   readonly look: Menu["look"];
-  run(lines: readonly string[]): Thread<RunEnd>;
+  /** `entry`: the menu's that the lines are of, as they were or edited; none: they were typed at the command line. */
+  run(lines: readonly string[], entry?: MenuEntry): Thread<RunEnd>;
   /** What could stand at the end of `line` in place of its last word: commands, devices, paths. Sorted. */
   complete(line: string): Thread<readonly string[]>;
   /** The prompt of the command line: "grubdom> " or "grub> ". */

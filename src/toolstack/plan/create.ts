@@ -194,11 +194,11 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
         work.made?.(made.value);
         return;
       }
-      dom0.gate.domctl.destroy(made.value);
       if (work.wantedDomid !== undefined) {
-        const text = "domain id recently used: Success";
-        throw new XlError(3, [libxlError("libxl_create.c:730:libxl__domain_make", made.value, text)]);
+        work.domid = made.value;
+        throw idTooRecent(made.value);
       }
+      dom0.gate.domctl.destroy(made.value);
     }
   },
 
@@ -401,6 +401,16 @@ function* buildProgram(work: Work, program: string): Plan<void> {
 const DEFAULT_GRANT_FRAMES = 64;
 const DEFAULT_MAPTRACK_FRAMES = 1024;
 const PAGES_PER_MIB = 256;
+
+const idTooRecent = (domid: number): XlError =>
+  new XlError(
+    3,
+    [
+      libxlError("libxl_create.c:730:libxl__domain_make", domid, "domain id recently used: Success"),
+      libxlError("libxl_create.c:1296:initiate_domain_create", domid, "cannot make domain: -3"),
+    ],
+    "an id is given again only a minute after the domain that had it",
+  );
 
 export function nameTaken(domid: number, name: string): XlError {
   return new XlError(

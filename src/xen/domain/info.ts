@@ -11,7 +11,8 @@ export const vcpuCpuTime = (machine: Machine, vcpu: Vcpu): Nanos =>
   Nanos(cpuTimeOf(vcpu, machine.time.nanosOf(Math.max(vcpu.readyAt, 0))));
 
 /** Who asks this very question is running. */
-const asks = ({ domain, id }: Vcpu): boolean => domain.program && domain.privileged && commandVcpu(domain)?.id === id;
+const asks = ({ domain, id }: Vcpu): boolean =>
+  domain.program && domain.privileged && commandVcpu(domain)?.id === id;
 const isRunning = (vcpu: Vcpu): boolean => vcpu.onCpu || asks(vcpu);
 const isBlocked = (vcpu: Vcpu): boolean => vcpu.blocked && !asks(vcpu);
 

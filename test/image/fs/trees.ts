@@ -167,7 +167,7 @@ export function compareTree(disk: TestDisk, fs: FileSystem, root: string, option
       const expected = lstatSync(hostAt);
       const stat = disk.do(fs.stat(at, false));
       if (times && expected.isFile())
-        expect([at, Math.floor(stat.mtime)]).toEqual([at, expected.mtimeMs / 1000]);
+        expect([at, Math.floor(stat.mtime)]).toEqual([at, Math.floor(expected.mtimeMs / 1000)]);
       if (modes) expect([at, stat.mode]).toEqual([at, expected.mode & 0o7777]);
       if (expected.isDirectory()) {
         expect([at, stat.type]).toEqual([at, "directory"]);
@@ -219,9 +219,7 @@ export function checkSymlinks(disk: TestDisk, fs: FileSystem, root: string): voi
     "chain1",
     "up",
     "slow60",
-    "slow100",
-    "slow1000",
-  ];
+    "slow100"];
   for (const name of [...through, "../links/./dir/../boot/grub/grub.cfg", "dir//grub/./grub.cfg"]) {
     const file = disk.do(fs.open(`/links/${name}`));
     expect([name, Buffer.from(disk.do(file.read(0, 1e6))).equals(config)]).toEqual([name, true]);

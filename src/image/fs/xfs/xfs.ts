@@ -85,21 +85,22 @@ function inodesOf(volume: Volume, root: Inode): Inodes<Inode> {
 const LINK_MAGIC = 0x58534c4d; // "XSLM"
 const LINK_HEADER = 56;
 
-/** A target that does not fit the inode; with checksums every block of it has a header. */
+/** A target that does not fit the inode; with checksums every extent of it has a header. */
 function* remoteTarget(volume: Volume, inode: Inode): Reading<Uint8Array> {
   const { blockSize, hasCrc, bytes } = volume;
   const map = extentMap(volume, inode);
   const out = new Uint8Array(inode.size);
-  for (let done = 0, block = 0; done < out.length; block++) {
+  for (let done = 0, offset = 0; done < out.length; ) {
     bytes.work.step();
-    const { disk } = yield* map(block * blockSize, blockSize);
+    const { disk, length } = yield* map(offset, blockSize);
     if (disk === undefined) return corrupt(`the symbolic link ${inode.number} has a hole`);
-    const content = yield* bytes.structure(disk, blockSize, "a symbolic link");
-    if (hasCrc && viewOf(content).getUint32(0) !== LINK_MAGIC)
+    const header = hasCrc ? LINK_HEADER : 0;
+    const content = yield* bytes.structure(disk, Math.min(length, header + out.length - done), "a symbolic link");
+    if (hasCrc && (content.length < LINK_HEADER || viewOf(content).getUint32(0) !== LINK_MAGIC))
       corrupt(`the symbolic link ${inode.number} is damaged`);
-    const part = content.subarray(hasCrc ? LINK_HEADER : 0).subarray(0, out.length - done);
-    out.set(part, done);
-    done += part.length;
+    out.set(content.subarray(header), done);
+    done += content.length - header;
+    offset += length;
   }
   return out;
 }
