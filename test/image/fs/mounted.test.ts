@@ -159,7 +159,9 @@ describe.skipIf(whyNot !== "")(`written by the kernel${whyNot}`, { timeout: 240_
       },
       (disk, fs, at) => {
         expect(fs.features).toContain("needs_recovery");
-        expect(fs.notes.join()).toMatch(/^the journal's [1-9]\d* transactions \([1-9]\d* blocks\) were replayed in memory$/);
+        expect(fs.notes.join()).toMatch(
+          /^the journal's [1-9]\d* transactions \([1-9]\d* blocks\) were replayed in memory$/,
+        );
         compareTree(disk, fs, at);
         checkSymlinks(disk, fs, at);
       },

@@ -212,14 +212,7 @@ function sameContent(disk: TestDisk, fs: FileSystem, path: string, hostPath: Buf
 /** What the symlinks of {@link makeTree} must do when they are followed. */
 export function checkSymlinks(disk: TestDisk, fs: FileSystem, root: string): void {
   const config = readFileSync(join(root, "boot/grub/grub.cfg"));
-  const through = [
-    "relative",
-    "absolute",
-    "dir/grub/grub.cfg",
-    "chain1",
-    "up",
-    "slow60",
-    "slow100"];
+  const through = ["relative", "absolute", "dir/grub/grub.cfg", "chain1", "up", "slow60", "slow100"];
   for (const name of [...through, "../links/./dir/../boot/grub/grub.cfg", "dir//grub/./grub.cfg"]) {
     const file = disk.do(fs.open(`/links/${name}`));
     expect([name, Buffer.from(disk.do(file.read(0, 1e6))).equals(config)]).toEqual([name, true]);

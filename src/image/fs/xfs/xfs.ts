@@ -95,7 +95,11 @@ function* remoteTarget(volume: Volume, inode: Inode): Reading<Uint8Array> {
     const { disk, length } = yield* map(offset, blockSize);
     if (disk === undefined) return corrupt(`the symbolic link ${inode.number} has a hole`);
     const header = hasCrc ? LINK_HEADER : 0;
-    const content = yield* bytes.structure(disk, Math.min(length, header + out.length - done), "a symbolic link");
+    const content = yield* bytes.structure(
+      disk,
+      Math.min(length, header + out.length - done),
+      "a symbolic link",
+    );
     if (hasCrc && (content.length < LINK_HEADER || viewOf(content).getUint32(0) !== LINK_MAGIC))
       corrupt(`the symbolic link ${inode.number} is damaged`);
     out.set(content.subarray(header), done);
