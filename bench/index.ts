@@ -1,11 +1,12 @@
 /**
- * npm run bench [-- NAME…]: engine, list, boot, calibrate; all but calibrate when none is named.
+ * npm run bench [-- NAME…]: engine, list, boot, disk, calibrate; all but calibrate when none is named.
  * Real cost is host CPU or wall time of this process; virtual figures are called virtual.
  */
 const BENCHES: Record<string, () => Promise<{ run(): Promise<void> | void }>> = {
   engine: () => import("./engine.ts"),
   list: () => import("./list.ts"),
   boot: () => import("./boot.ts"),
+  disk: () => import("./disk.ts"),
   calibrate: () => import("./calibrate.ts"),
 };
 
@@ -17,7 +18,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-for (const name of wanted.length > 0 ? wanted : ["engine", "list", "boot"]) {
+for (const name of wanted.length > 0 ? wanted : ["engine", "list", "boot", "disk"]) {
   console.log(`\n== ${name} ==`);
   await (await BENCHES[name]?.())?.run();
 }

@@ -25,10 +25,10 @@ export const migrate = defineCommand({
   summary: "Migrate a domain to another host",
   options: [
     { short: "h", help: "This text." },
-    { short: "C", value: "config", help: "Send this config and not the domain's own." },
+    { short: "C", value: "<config>", help: "Send this config and not the domain's own." },
     {
       short: "s",
-      value: "sshcommand",
+      value: "<sshcommand>",
       help: "Reach the host by this command instead of ssh; sh runs it. If it is\nempty, sh runs <host> itself.",
     },
     { short: "e", help: "Nobody waits (on <host>) for the domain's end in the background." },

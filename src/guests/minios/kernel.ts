@@ -151,8 +151,9 @@ export class MiniOs {
     while (!this.#ended && steps < STEPS_PER_TURN) {
       const task = this.#ready.shift();
       if (task === undefined) break;
-      this.#step(task);
+      const wait = this.#step(task);
       steps++;
+      if (wait === "pause") break;
     }
     this.#inTurn = false;
     if (steps > 0) this.gate.charge("switch", steps);
@@ -161,28 +162,29 @@ export class MiniOs {
     this.#setAlarm();
   }
 
-  #step(task: Task): void {
+  #step(task: Task): Wait["wait"] | undefined {
     let next: IteratorResult<Wait, unknown>;
     try {
       next = task.thread.next();
     } catch (error) {
       // The program is the guest's: its mistake is the end of this domain, and of nobody else.
       this.crash(`Thread "${task.name}": ${error instanceof Error ? (error.stack ?? error.message) : error}`);
-      return;
+      return undefined;
     }
     if (next.done === true) {
       task.ended(next.value);
-      return;
+      return undefined;
     }
-    if (next.value.wait === "schedule") {
+    if (next.value.wait !== "queue") {
       this.#ready.push(task);
-      return;
+      return next.value.wait;
     }
     const { queue, until } = next.value;
     task.queue = queue;
     task.until = until;
     queue.sleepers.add(task.wakeUp);
     this.#sleeping.add(task);
+    return "queue";
   }
 
   #wake(task: Task): void {

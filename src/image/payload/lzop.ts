@@ -62,7 +62,8 @@ export function unlzop(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     const source = packed.subarray(from, from + packedLength);
     const out = growing.reserve(to + length);
     if (!isPacked) out.set(source, to);
-    else if (!decodeLzo1x(source, out, to, to + length)) return damaged(`${where} cannot be decoded`);
+    else if (decodeLzo1x(source, out, to, to + length) !== to + length)
+      return damaged(`${where} cannot be decoded`);
     let sumAt = sumsAt;
     for (const [flag, sum, ofPacked] of sums) {
       if ((flags & flag) === 0) continue;
@@ -116,8 +117,8 @@ function adler32(bytes: Uint8Array): number {
   return ((b << 16) | a) >>> 0;
 }
 
-/** One block of `src` to dst[d0..dEnd), all of both. False: it is not LZO1X. */
-export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: number): boolean {
+/** One block, all of `src`, to dst[d0..dEnd); answers where it ended, -1 when it is not LZO1X or does not fit. */
+export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: number): number {
   let s = 0;
   let d = d0;
   /** Literals that the last instruction copied; 4 stands for more than three. */
@@ -126,12 +127,12 @@ export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: 
   const first = src[0] as number;
   if (first > 17) {
     const count = first - 17;
-    if (count > src.length - 1 || count > dEnd - d) return false;
+    if (count > src.length - 1 || count > dEnd - d) return -1;
     for (s = 1; s <= count; ) dst[d++] = src[s++] as number;
     state = Math.min(count, 4);
   }
   for (;;) {
-    if (s >= src.length) return false;
+    if (s >= src.length) return -1;
     const code = src[s++] as number;
     let length: number;
     let distance: number;
@@ -145,10 +146,10 @@ export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: 
           length += 255;
           s++;
         }
-        if (s >= src.length) return false;
+        if (s >= src.length) return -1;
         length += src[s++] as number;
       }
-      if (length > src.length - s || length > dEnd - d) return false;
+      if (length > src.length - s || length > dEnd - d) return -1;
       dst.set(src.subarray(s, s + length), d);
       s += length;
       d += length;
@@ -156,7 +157,7 @@ export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: 
       continue;
     }
     if (code < 16 || code >= 64) {
-      if (s >= src.length) return false;
+      if (s >= src.length) return -1;
       const byte = src[s++] as number;
       literals = code & 3;
       if (code >= 64) {
@@ -175,22 +176,22 @@ export function decodeLzo1x(src: Uint8Array, dst: Uint8Array, d0: number, dEnd: 
           length += 255;
           s++;
         }
-        if (s >= src.length) return false;
+        if (s >= src.length) return -1;
         length += src[s++] as number;
       }
-      if (src.length - s < 2) return false;
+      if (src.length - s < 2) return -1;
       const word = (src[s] as number) | ((src[s + 1] as number) << 8);
       s += 2;
       literals = word & 3;
       distance = (word >>> 2) + 1;
       if (code < 32) {
         distance += ((code & 8) << 11) + 0x3fff;
-        if (distance === 0x4000) return length === 3 && s === src.length && d === dEnd; // the end
+        if (distance === 0x4000) return length === 3 && s === src.length ? d : -1; // the end
       }
     }
 
     if (distance > d - d0 || length > dEnd - d || literals > dEnd - d - length || literals > src.length - s)
-      return false;
+      return -1;
     if (length > 64 && distance >= length) {
       dst.copyWithin(d, d - distance, d - distance + length);
       d += length;

@@ -200,6 +200,16 @@ describe.skipIf(lacks !== "")(`btrfs by mkfs.btrfs${lacks}`, () => {
       expect(Buffer.compare(disk.do(file.read(65000, 5000)), text.subarray(65000))).toBe(0);
     });
 
+    it.each([
+      ["zlib", 1, () => deflateSync(text.subarray(0, 61_001))],
+      ["lzo", 2, () => inPieces(text.subarray(0, 61_001))],
+    ] as const)("%s that ends before its extent does: zeros follow", (_, kind, pack) => {
+      const { disk, fs } = use(memoryDisk(packedImage(kind, pack())));
+      const file = disk.do(fs.open("text"));
+      const wanted = Buffer.concat([text.subarray(0, 61_001), Buffer.alloc(65536 - 61_001)]);
+      expect(Buffer.compare(disk.do(file.read(0, 1e6)), wanted)).toBe(0);
+    });
+
     it.each([1, 2, 3])("damaged, or of another kind (%i), is a fault", (kind) => {
       const packs = [deflateSync(text), inPieces(text), noise(20_000, 3), new Uint8Array(20_000)];
       for (const pack of packs) {

@@ -10,11 +10,11 @@ const HISTORY_MAX = 100;
 /** Candidates that TAB shows. */
 const SHOWN_MAX = 200;
 
-/** `escape`: there is a menu to go back to. */
-export function* commandLine(ui: Ui, escape: boolean): Thread<Left> {
+/** `mayLeave`: there is a menu to go back to. */
+export function* commandLine(ui: Ui, mayLeave: boolean): Thread<Left> {
   const { screen, shell, history } = ui;
   screen.clear();
-  screen.print(introduction(shell.look, escape ? "  ESC at any time exits." : ""));
+  screen.print(introduction(shell.look, mayLeave ? "  ESC at any time exits." : ""));
   for (;;) {
     const typed = yield* screen.ask({
       prompt: shell.prompt,
@@ -22,7 +22,7 @@ export function* commandLine(ui: Ui, escape: boolean): Thread<Left> {
       complete: (before) => completion(ui, before),
     });
     if (typed === undefined) {
-      if (escape) return BACK;
+      if (mayLeave) return BACK;
       continue;
     }
     if (typed.trim() === "") continue;

@@ -2,10 +2,10 @@
 import type { Thread } from "../../minios/threads.ts";
 import type { Menu, MenuEntry } from "../menu.ts";
 import { commandLine, completion, introduction } from "./command-line.ts";
+import type { Edited } from "./edited.ts";
 import { ENTER, ESCAPE } from "./keys.ts";
 import { List } from "./list.ts";
 import { BOX_LINES, drawList } from "./pictures.ts";
-import type { Edited } from "./edited.ts";
 import type { Ui } from "./ui.ts";
 
 export function* editLegacy(ui: Ui, menu: Menu, entry: MenuEntry): Thread<Edited> {
@@ -52,7 +52,9 @@ export function* editLegacy(ui: Ui, menu: Menu, entry: MenuEntry): Thread<Edited
         const line = lines[list.chosen];
         if (line === undefined) break;
         screen.clear();
-        screen.print(introduction("legacy", "  ESC at any time cancels.\n   ENTER at any time accepts your changes."));
+        screen.print(
+          introduction("legacy", "  ESC at any time cancels.\n   ENTER at any time accepts your changes."),
+        );
         const changed = yield* screen.ask({
           prompt: "grub edit> ",
           text: line,

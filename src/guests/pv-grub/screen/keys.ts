@@ -8,7 +8,8 @@ export const ENTER = "\r";
 export const BACKSPACE = "\b";
 export const TAB = "\t";
 /** Control and this letter. */
-export const control = (letter: string): string => String.fromCharCode(letter.toUpperCase().charCodeAt(0) - 64);
+export const control = (letter: string): string =>
+  String.fromCharCode(letter.toUpperCase().charCodeAt(0) - 64);
 
 /** By the last letter of "CSI letter" and "SS3 letter". */
 const BY_LETTER: Readonly<Record<string, string>> = {

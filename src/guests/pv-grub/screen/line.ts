@@ -98,7 +98,12 @@ function seenOf(line: EditLine, { prompt, secret }: LineOptions): Shown {
 /** What makes `wanted` of the line `shown`: what was only added is only sent. */
 function change(shown: Shown | undefined, wanted: Shown): string {
   const atEnd = wanted.cursor === widthOf(wanted.text);
-  if (shown !== undefined && atEnd && wanted.text.startsWith(shown.text) && shown.cursor === widthOf(shown.text))
+  if (
+    shown !== undefined &&
+    atEnd &&
+    wanted.text.startsWith(shown.text) &&
+    shown.cursor === widthOf(shown.text)
+  )
     return wanted.text.slice(shown.text.length);
   const back = widthOf(wanted.text) - wanted.cursor;
   const text = shown?.text === wanted.text ? "" : `\r${wanted.text}\x1b[K`;

@@ -1,7 +1,7 @@
 /** The screen of GRUB 2 (grub-core/normal/menu_text.c), placed as the real one does on a Xen console. */
 import { COLUMNS, Grid, type Style } from "./grid.ts";
 import { type Box, coloursOf, drawBox, type ListPicture, putLines } from "./picture.ts";
-import { fit, widthOf } from "./width.ts";
+import { padded, widthOf } from "./width.ts";
 
 const BOX: Box = { top: 3, left: 1, width: 78, lines: 11 };
 const HELP_ROW = BOX.top + BOX.lines + 3;
@@ -25,7 +25,7 @@ export function drawGrub2(picture: ListPicture): Grid {
     const index = list.first + i;
     const chosen = index === list.chosen && lines.length > 0;
     const text = `${chosen ? "*" : " "}${lines[index] ?? ""}`;
-    grid.put(BOX.top + 1 + i, BOX.left + 1, fit(text, BOX.width - 2), chosen ? highlight : normal);
+    grid.put(BOX.top + 1 + i, BOX.left + 1, padded(text, BOX.width - 2), chosen ? highlight : normal);
   }
   if (list.hasAbove) grid.put(BOX.top + 1, MARKS, "^");
   if (list.hasBelow) grid.put(BOX.top + BOX.lines, MARKS, "v");

@@ -1,7 +1,7 @@
 /** The screen of GRUB 0.97 (stage2/stage2.c: run_menu, print_border, print_entries). */
 import { Grid } from "./grid.ts";
 import { type Box, coloursOf, drawBox, type ListPicture, putLines } from "./picture.ts";
-import { cut, fit } from "./width.ts";
+import { cut, padded } from "./width.ts";
 
 const BOX: Box = { top: 3, left: 1, width: 75, lines: 12 };
 /** Column of the marks that tell of lines above and below. */
@@ -20,7 +20,7 @@ export function drawLegacy(picture: ListPicture): Grid {
     const index = list.first + i;
     const style = index === list.chosen && lines.length > 0 ? highlight : normal;
     const text = cut(lines[index] ?? "", TITLE_COLUMNS);
-    grid.put(BOX.top + 1 + i, BOX.left + 1, fit(` ${text}`, BOX.width - 2), style);
+    grid.put(BOX.top + 1 + i, BOX.left + 1, padded(` ${text}`, BOX.width - 2), style);
   }
   if (list.hasAbove) grid.put(BOX.top + 1, MARKS, "^");
   if (list.hasBelow) grid.put(BOX.top + BOX.lines, MARKS, "v");

@@ -95,7 +95,9 @@ class RunningMenu {
       const whole = left === undefined ? undefined : Math.ceil(left / SECOND);
       this.#show(whole);
       const tick =
-        left === undefined || whole === undefined ? undefined : Nanos(screen.now() + left - (whole - 1) * SECOND);
+        left === undefined || whole === undefined
+          ? undefined
+          : Nanos(screen.now() + left - (whole - 1) * SECOND);
       const key = yield* screen.key(tick);
       if (key === undefined) continue;
       counting = false;

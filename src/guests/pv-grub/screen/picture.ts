@@ -47,8 +47,7 @@ export interface Box {
 export function drawBox(grid: Grid, { top, left, width, lines }: Box, style: Style): void {
   const border = `+${"-".repeat(width - 2)}+`;
   grid.put(top, left, border, style);
-  for (let line = 1; line <= lines; line++)
-    grid.put(top + line, left, `|${" ".repeat(width - 2)}|`, style);
+  for (let line = 1; line <= lines; line++) grid.put(top + line, left, `|${" ".repeat(width - 2)}|`, style);
   grid.put(top + lines + 1, left, border, style);
 }
 

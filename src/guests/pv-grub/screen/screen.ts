@@ -6,7 +6,7 @@
 import { Nanos } from "../../../lib/brand.ts";
 import type { Thread } from "../../minios/threads.ts";
 import type { Terminal } from "../menu.ts";
-import { COLUMNS, difference, Grid } from "./grid.ts";
+import { COLUMNS, difference, type Grid } from "./grid.ts";
 import { KeyDecoder } from "./keys.ts";
 import { type LineOptions, readLine } from "./line.ts";
 

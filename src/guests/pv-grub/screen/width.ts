@@ -28,8 +28,7 @@ export function columnsOf(char: string): 0 | 1 | 2 {
   return WIDE.some(([first, last]) => code >= first && code <= last) ? 2 : 1;
 }
 
-export const widthOf = (text: string): number =>
-  [...text].reduce((sum, char) => sum + columnsOf(char), 0);
+export const widthOf = (text: string): number => [...text].reduce((sum, char) => sum + columnsOf(char), 0);
 
 /** Without anything that a terminal would obey: a menu's texts are a stranger's. */
 export const harmless = (text: string): string => text.replace(/\t/g, " ").replace(CONTROL, "?");
@@ -47,7 +46,7 @@ export function cut(text: string, columns: number): string {
 }
 
 /** Exactly `columns` wide: cut, or filled up with blanks. */
-export function fit(text: string, columns: number): string {
+export function padded(text: string, columns: number): string {
   const kept = cut(text, columns);
   return kept + " ".repeat(columns - widthOf(kept));
 }

@@ -135,6 +135,19 @@ function* findEntry(
   return data && entriesOf(volume, { key, data }).find((entry) => entry.name === name);
 }
 
+/**
+ * Whether the subvolume `id` really stands in this directory. A snapshot holds the names of the subvolumes in its original,
+ * but not them: a kernel shows an empty directory there.
+ */
+function* isAt(volume: Volume, id: number, directory: Node, name: string): Reading<boolean> {
+  const key = { objectid: directory.subvolume, type: L.ROOT_REF, offset: id };
+  const data = yield* findItem(volume, volume.root, key);
+  if (data === undefined || data.length < 18) return false;
+  const view = viewOf(data);
+  const there = nameFromBytes(data.subarray(18, 18 + view.getUint16(16, true)));
+  return le64(view, 0) === directory.objectid && there === name;
+}
+
 function inodesOf(volume: Volume, root: Node): Inodes<Node> {
   return {
     root,
@@ -156,10 +169,13 @@ function inodesOf(volume: Volume, root: Node): Inodes<Node> {
       });
       return out;
     },
-    *lookup({ tree, subvolume, objectid }, name) {
+    *lookup(node, name) {
+      const { tree, subvolume, objectid } = node;
       const entry = yield* findEntry(volume, tree, objectid, name);
       if (entry === undefined) return undefined;
       if (!entry.isSubvolume) return yield* readNode(volume, tree, subvolume, entry.objectid);
+      if (!(yield* isAt(volume, entry.objectid, node, name)))
+        return { ...node, objectid: L.EMPTY_SUBVOLUME, size: 0, mode: 0o40755 };
       const found = yield* subvolumeRoot(volume, entry.objectid);
       if (found === undefined) corrupt(`the subvolume ${name} is missing`);
       return found;

@@ -69,9 +69,9 @@ function unlzo(packed: Uint8Array, size: number, sectorsize: number): Uint8Array
     at += 4;
     if (length === 0 || length > total - at) damaged();
     const piece = packed.subarray(at, at + length);
-    const end = Math.min(to + sectorsize, size);
-    if (!decodeLzo1x(piece, out, to, end)) damaged();
-    to = end;
+    // The last piece may end before its sector does.
+    if (decodeLzo1x(piece, out, to, Math.min(to + sectorsize, size)) < 0) damaged();
+    to += sectorsize;
     at += length;
   }
   return out;

@@ -53,11 +53,13 @@ export const DIR_ITEM = 84;
 export const DIR_INDEX = 96;
 export const EXTENT_DATA = 108;
 export const ROOT_ITEM = 132;
+export const ROOT_REF = 156;
 export const CHUNK_ITEM = 228;
 
 export const FS_TREE = 5;
 export const FIRST_CHUNK_TREE = 256;
-export const FIRST_FREE = 256;
+/** The inode that an empty directory in place of another's subvolume has. */
+export const EMPTY_SUBVOLUME = 2;
 
 export const INCOMPAT: Readonly<Record<number, string>> = {
   0: "mixed-backref",

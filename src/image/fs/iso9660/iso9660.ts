@@ -25,8 +25,9 @@ interface Extent {
 interface Node {
   readonly name: string;
   readonly type: NodeType;
-  readonly extents: readonly Extent[];
-  readonly size: number;
+  /** Grows, with the size, while its directory is read. */
+  readonly extents: Extent[];
+  size: number;
   readonly mtime: number;
   readonly mode: number;
   readonly inode: number;
@@ -136,11 +137,8 @@ function* readDirectory(mounted: Mounted, directory: Node): Reading<Node[]> {
       let node = nodeOf(mounted, record, rock, place);
       const previous = out.at(-1);
       if (goesOn && previous !== undefined) {
-        out[out.length - 1] = {
-          ...previous,
-          extents: [...previous.extents, ...node.extents],
-          size: previous.size + node.size,
-        };
+        previous.extents.push(...node.extents);
+        previous.size += node.size;
       } else if (rock?.isMoved !== true) {
         if (rock?.child !== undefined) node = { ...node, ...(yield* movedTo(mounted, rock.child)) };
         bytes.work.take(128 + 2 * node.name.length);
