@@ -22,7 +22,9 @@ export async function run(): Promise<void> {
     (path) => path !== undefined && existsSync(join(path, "initrd-blk.img")),
   );
   if (directory === undefined) {
-    console.log("skipped: no Debian kernel with its block front end here (scripts/get-guests.sh obtains both)");
+    console.log(
+      "skipped: no Debian kernel with its block front end here (scripts/get-guests.sh obtains both)",
+    );
     return;
   }
   const scratch = mkdtempSync(join(tmpdir(), "xlab-bench-"));
@@ -92,7 +94,12 @@ echo; echo "mark random-end"
 poweroff -f
 `;
 
-async function guestReads(directory: string, image: string, clock: "real" | "warp", own: number): Promise<void> {
+async function guestReads(
+  directory: string,
+  image: string,
+  clock: "real" | "warp",
+  own: number,
+): Promise<void> {
   const text = [
     'name = "bench"',
     `kernel = "${directory}/vmlinuz-cloud"`,
@@ -104,11 +111,18 @@ async function guestReads(directory: string, image: string, clock: "real" | "war
   ].join("\n");
   const host = await Host.start({ clock, seed: 1 });
   const { config } = parseDomainConfig({ text, source: "bench", overrides: [], uuid: new Uint8Array(16) });
-  const domid = await host.create({ config, files: await readGuestFiles(config, process.cwd()), paused: true });
+  const domid = await host.create({
+    config,
+    files: await readGuestFiles(config, process.cwd()),
+    paused: true,
+  });
   let printed = "";
   let seen = 0;
-  const begun = new Map<string, { wall: bigint; virtual: number; instructions: number }>();
-  const took: { name: string; wall: number; virtual: number; instructions: number }[] = [];
+  const begun = new Map<
+    string,
+    { wall: bigint; cpu: NodeJS.CpuUsage; virtual: number; instructions: number }
+  >();
+  const took: { name: string; wall: number; cpu: number; virtual: number; instructions: number }[] = [];
   const look = (): void => {
     for (;;) {
       const found = /mark (\w+)-(begin|end)\r?\n/.exec(printed.slice(seen));
@@ -116,13 +130,20 @@ async function guestReads(directory: string, image: string, clock: "real" | "war
       seen += found.index + found[0].length;
       const [, name = "", end] = found;
       const { virtualNanos, instructions } = host.status();
-      const now = { wall: process.hrtime.bigint(), virtual: virtualNanos, instructions };
+      const now = {
+        wall: process.hrtime.bigint(),
+        cpu: process.cpuUsage(),
+        virtual: virtualNanos,
+        instructions,
+      };
       const from = begun.get(name);
       if (end === "begin") begun.set(name, now);
       else if (from !== undefined) {
+        const { user, system } = process.cpuUsage(from.cpu);
         took.push({
           name,
           wall: Number(now.wall - from.wall) / 1e9,
+          cpu: (user + system) / 1e6,
           virtual: (now.virtual - from.virtual) / 1e9,
           instructions: now.instructions - from.instructions,
         });
@@ -148,10 +169,12 @@ async function guestReads(directory: string, image: string, clock: "real" | "war
   const best = Math.max(...sequential.map(({ wall }) => (IMAGE_MIB * MIB) / 1e6 / wall));
   const random = took.find(({ name }) => name === "random");
   if (random === undefined) throw new Error(`the guest did not come to its end:\n${printed.slice(-2000)}`);
-  console.log(`guest, ${clock}: sequential ${best.toFixed(0)} MB/s, 4 KiB ${(SMALL_READS / random.wall).toFixed(0)} reads/s`);
-  for (const { name, wall, virtual, instructions } of took)
+  console.log(
+    `guest, ${clock}: sequential ${best.toFixed(0)} MB/s, 4 KiB ${(SMALL_READS / random.wall).toFixed(0)} reads/s`,
+  );
+  for (const { name, wall, cpu, virtual, instructions } of took)
     console.log(
-      `  ${name}: ${wall.toFixed(2)} s wall, ${virtual.toFixed(2)} s virtual, ${(instructions / 1e6).toFixed(0)} M instructions`,
+      `  ${name}: ${wall.toFixed(2)} s wall, ${cpu.toFixed(2)} s CPU (all threads), ${virtual.toFixed(2)} s virtual, ${(instructions / 1e6).toFixed(0)} M instructions`,
     );
   const goal = Math.min(GOAL, own / 2);
   if (clock === "real" && best < goal) console.log(`  goal missed: ${goal.toFixed(0)} MB/s`);

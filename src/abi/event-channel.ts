@@ -66,3 +66,7 @@ export const evtchnUnmask = struct("evtchn_unmask", 4, { port: at(0, u32) });
 export const evtchnReset = struct("evtchn_reset", 2, { dom: at(0, u16) });
 /** The virq or pirq of `evtchn_status`'s union. */
 export const evtchnStatusNumber = struct("evtchn_status.u", 24, { number: at(16, s32) });
+
+/** `struct evtchn_op` of event_channel_op_compat: u32 cmd, then a union of all arguments. */
+export const EVTCHN_OP_UNION = 4;
+export const EVTCHN_OP_SIZE = 28;

@@ -107,6 +107,15 @@ export const gnttabSwapGrantRef = struct("gnttab_swap_grant_ref", 12, {
   status: at(8, s16), // [OUT]
 });
 
+export const gnttabCacheFlush = struct("gnttab_cache_flush", 16, {
+  devBusAddr: at(0, u64),
+  offset: at(8, u16),
+  length: at(10, u16),
+  op: at(12, u32), // GNTTAB_CACHE_*
+});
+export const GNTTAB_CACHE_CLEAN = 1;
+export const GNTTAB_CACHE_INVAL = 2;
+
 export const GNTMAP_device_map = 1 << 0;
 export const GNTMAP_host_map = 1 << 1;
 export const GNTMAP_readonly = 1 << 2;

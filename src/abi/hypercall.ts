@@ -169,13 +169,30 @@ export interface XenVersion {
   readonly scheduler: string;
 }
 
+/** `evtchn_status`: EVTCHNSTAT_*, and what goes with it. */
+export interface PortStatus {
+  readonly status: number;
+  readonly vcpu: number;
+  readonly dom?: Domid;
+  readonly port?: number;
+  readonly virq?: number;
+}
+
 export interface EvtchnCalls {
   /** EVTCHNOP_alloc_unbound: a port of `dom` that `remote` may bind. EINVAL, ENOSPC; EPERM unless `dom` is the caller or it is privileged. */
   allocUnbound(dom: Domid, remote: Domid): XenResult<Port>;
   bindInterdomain(remote: Domid, remotePort: Port): XenResult<Port>;
   bindVirq(virq: number, vcpu: number): XenResult<Port>;
+  /** ENOENT: no such vCPU. */
+  bindIpi(vcpu: number): XenResult<Port>;
   close(port: Port): XenResult;
   send(port: Port): XenResult;
+  /** EINVAL: no port. */
+  unmask(port: Port): XenResult;
+  /** EVTCHNOP_status: of the caller's, or of one that it has power over. ESRCH, EINVAL, EPERM. */
+  status(dom: Domid, port: Port): XenResult<PortStatus>;
+  /** EVTCHNOP_reset: closes all ports. EINVAL: another domain's that is not paused; ESRCH, EPERM. */
+  reset(dom: Domid): XenResult;
   /**
    * The upcall of a TypeScript domain: called at a scheduling point of virtual time after the port became pending;
    * pending is cleared first, and notifications until then count as one, as with a real bitmap. undefined: no handler.

@@ -1,5 +1,5 @@
 /** public/sched.h: SCHEDOP_* and their arguments. SHUTDOWN_* reasons are in hypercall.ts. */
-import { at, n64, s32, struct, u16, u32, u64 } from "../lib/struct.ts";
+import { at, n64, struct, u16, u32, u64 } from "../lib/struct.ts";
 
 export const SCHEDOP_yield = 0;
 export const SCHEDOP_block = 1;
@@ -23,4 +23,3 @@ export const schedRemoteShutdown = struct("sched_remote_shutdown", 8, {
   reason: at(4, u32),
 });
 export const schedWatchdog = struct("sched_watchdog", 8, { id: at(0, u32), timeout: at(4, u32) }); // seconds
-export const schedPinOverride = struct("sched_pin_override", 4, { pcpu: at(0, s32) });

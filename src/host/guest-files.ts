@@ -28,6 +28,7 @@ const PROGRAMS: Record<string, ProgramName> = {
   "pvgrub64.bin": "pv-grub",
   "mini-os.gz": "mini-os",
   "mini-os-hello.gz": "mini-os-hello",
+  "mini-os-memory.gz": "mini-os-memory",
 };
 
 const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");

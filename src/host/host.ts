@@ -142,7 +142,8 @@ export class Host implements HostApi {
 
     const failed = (error: unknown): void => this.#fail(error);
     const kick = (): void => this.#pacer.kick();
-    this.#outside = new Outside({ clock, mode: this.#mode, kick, failed });
+    const hold = (until: Nanos | undefined): void => this.#xen.hold(until);
+    this.#outside = new Outside({ clock, mode: this.#mode, hold, kick, failed });
     const kernelLog = (line: string): void => gate.consoleWrite(line);
     this.#disks = new Disks(this.#outside, kernelLog);
     this.#pacer = new Pacer({
@@ -386,6 +387,7 @@ export class Host implements HostApi {
     this.#consoles.endAll();
     this.#abandon(new Error("the host has been stopped"));
     await this.#unpacker.stop();
+    await this.#disks.closeAll();
     await this.#coreFiles.close();
     await this.#userdataFiles?.flush();
     await this.#logs.close();

@@ -8,11 +8,12 @@ import type { Domid } from "../abi/types.ts";
 const KEPT = 256;
 const LONGEST = 300;
 
-const CRASHED = /domain_crash: d(\d+): (.*)$/;
+const CRASHED = /^\(XEN\) domain_crash: d(\d+): (.*)$/;
 const DUMP_OF = /^\(XEN\) Domain (\d+) \(vcpu#\d+\) (?:crashed|reported)/;
 const RIP = /^\(XEN\) RIP: +(.*)$/;
 /** How kernels say that it is over. */
-const LAST_CRY = /(kernel panic|panic:|BUG:|Oops|unable to handle|fatal|not syncing)/i;
+const LAST_CRY =
+  /(kernel panic|panic:|BUG:|Oops|unable to handle|fatal|not syncing|^page fault at|^main returned)/i;
 
 interface Words {
   why: string | undefined;

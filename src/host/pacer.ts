@@ -16,8 +16,13 @@ import { OUTSIDE_NANOS } from "./outside.ts";
 const SLICE_NANOS = 3_000_000;
 const LEAST_BUDGET = 20_000;
 const MOST_BUDGET = 8_000_000;
-/** Virtual time that one run may pass in warp: no answer of the outside is due sooner (outside.ts). */
+/** Virtual time that one run may pass in warp: nothing that a reader of a console may answer is due sooner (consoles.ts). */
 const WARP_STEP_NANOS = OUTSIDE_NANOS;
+/**
+ * In real time the machine may be ahead of the wall by a window or a back end's work: so long we look again and again, since
+ * a guest that waits for its disk feels every sleep, however short. After that a millisecond is slept at a time.
+ */
+const MOST_SPIN_NANOS = 300_000;
 /** An answer from outside kicks us; this is for barriers that fall without one. */
 const BARRIER_MILLIS = 2;
 /**
@@ -55,6 +60,8 @@ export class Pacer {
   /** Set while the model runs, so that a kick from inside is not lost. */
   #running = false;
   #kicked = false;
+  /** Wall instant since which the machine is ahead of the wall; undefined: it is not. */
+  #aheadSince: number | undefined;
   /** The last slice ended asleep, waiting for a timer of the model. */
   #idling = false;
 
@@ -135,14 +142,20 @@ export class Pacer {
       const limit =
         clock === "real" ? Math.max(this.#wall(), xen.clock.now()) : Math.min(furthest, barrier ?? furthest);
       const outcome = xen.run(Nanos(limit), this.#budget);
+      if (outcome.state === "limit" && clock === "real") {
+        this.#waitForWall(outcome.next);
+        return;
+      }
+      this.#aheadSince = undefined;
       if (outcome.state === "sliced") {
         this.#adapt(wallNanos() - started);
         this.#kicked = true;
         return;
       }
       if (outcome.state === "limit") {
-        if (clock === "real" || limit === barrier) {
-          this.#sleep(1);
+        const owed = this.#barrier(); // the run may have put a question
+        if (owed !== undefined && xen.clock.now() >= owed) {
+          this.#sleep(BARRIER_MILLIS);
           return;
         }
         if (wallNanos() >= deadline) {
@@ -177,6 +190,14 @@ export class Pacer {
         return;
       }
     }
+  }
+
+  /** Real: nothing is to be done before `next`. */
+  #waitForWall(next: Nanos): void {
+    const wall = this.#options.wallNanos();
+    this.#aheadSince ??= wall;
+    if (wall - this.#aheadSince < MOST_SPIN_NANOS) this.#kicked = true;
+    else this.#sleep(Math.max(1, Math.floor((next - this.#wall()) / 1e6)));
   }
 
   #barrier(): Nanos | undefined {

@@ -3,6 +3,7 @@ import type { Gate } from "../abi/hypercall.ts";
 import type { ProgramStart } from "../dombuild/program.ts";
 import { miniOsDemo } from "../guests/mini-os-demo/main.ts";
 import { miniOsHello } from "../guests/mini-os-hello/main.ts";
+import { miniOsMemory } from "../guests/mini-os-memory/main.ts";
 import { type Main, miniOsProgram } from "../guests/minios/kernel.ts";
 import { pvGrub } from "../guests/pv-grub/main.ts";
 import { bug } from "../lib/absurd.ts";
@@ -11,6 +12,7 @@ const PROGRAMS = {
   "pv-grub": pvGrub,
   "mini-os": miniOsDemo,
   "mini-os-hello": miniOsHello,
+  "mini-os-memory": miniOsMemory,
 } as const satisfies Record<string, Main>;
 export type ProgramName = keyof typeof PROGRAMS;
 

@@ -33,8 +33,8 @@ export interface XenOptions {
 export type RunOutcome =
   /** Nothing can happen before `until`; or nothing at all will happen (undefined). */
   | { readonly state: "idle"; readonly until: Nanos | undefined }
-  /** Virtual time has reached the limit given. */
-  | { readonly state: "limit" }
+  /** Virtual time has reached the limit given, or the instant held; at `next` there is something to do. */
+  | { readonly state: "limit"; readonly next: Nanos }
   /** The instruction budget is used up; call again. Where a slice ends changes nothing. */
   | { readonly state: "sliced" };
 
@@ -49,6 +49,11 @@ export interface Xen {
    * time. No timer at or after `limit` fires; a vCPU may be up to 50 µs beyond it (what must not be passed has its timer).
    */
   run(limit: Nanos, budget: number): RunOutcome;
+  /**
+   * Virtual time does not reach `until` before this is called again, even if that is in the middle of a `run`: no timer at
+   * or after it fires and no window begins there. Undefined: nothing is held.
+   */
+  hold(until: Nanos | undefined): void;
   /** Idle: moves virtual time on to `to` (at most the next timer). */
   advanceIdle(to: Nanos): void;
   /** Instructions retired by all vCPUs since power-on. */
@@ -81,6 +86,9 @@ export function createXen(options: XenOptions): Xen {
     dom0: gate(DOMID_0),
     gate,
     run: (limit, budget) => run(machine, limit, budget),
+    hold(until) {
+      machine.time.held = until === undefined ? Number.POSITIVE_INFINITY : machine.time.ticksOf(until);
+    },
     advanceIdle: (to) => advanceIdle(machine, to),
     instructions: () => machine.time.retired,
     onLog(hear) {

@@ -60,6 +60,7 @@ const SPELLING: Record<string, Record<string, string>> = {
 /** Layouts without a struct of this name in the headers. */
 const NOT_IN_HEADERS: Record<string, string> = {
   "evtchn_status.u": "an anonymous union's first member",
+  sring: "DEFINE_RING_TYPES makes one for each device",
 };
 
 /** Rings that fill their page for us; C's struct ends before. */

@@ -5,10 +5,12 @@
  *   isolation  no table maps a frame that is neither its domain's nor granted to it, Xen's slots hold Xen's entry alone
  *   events     channels come in matching pairs, VIRQs point at their ports
  *   grants     an entry's uses are those that the maptracks and TypeScript's mappings count
+ *   timers     what is armed is what vCPUs, watchdogs, dying domains and the scheduler hold, each once
  */
 import { FIRST_XEN_SLOT, LAST_XEN_SLOT } from "../../src/abi/mmu.ts";
 import { DOMID_XEN } from "../../src/abi/types.ts";
 import { NR_VIRQS } from "../../src/abi/xen.ts";
+import type { Timer } from "../../src/lib/clock.ts";
 import type { Domain } from "../../src/xen/domain/domain.ts";
 import { virqIsGlobal } from "../../src/xen/evtchn/channel.ts";
 import type { Machine } from "../../src/xen/machine.ts";
@@ -30,7 +32,7 @@ import { users } from "./grant-users.ts";
 
 /** The first thing that is wrong, or undefined. */
 export function findFault(machine: Machine): string | undefined {
-  return frameFault(machine) ?? eventFault(machine) ?? grantFault(machine);
+  return frameFault(machine) ?? eventFault(machine) ?? grantFault(machine) ?? timerFault(machine);
 }
 
 const typeName = ["none", "l1", "l2", "l3", "l4", "segdesc", "6", "writable"];
@@ -238,4 +240,36 @@ function grantFault(machine: Machine): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The scheduler has one timer at most: the end of its accounting period. */
+const SCHEDULER_TIMERS = 1;
+
+function timerFault(machine: Machine): string | undefined {
+  const held = new Set<object>();
+  /** Of dying domains and watchdogs of those that have shut down: they may be armed, or have fired. */
+  let perhaps = SCHEDULER_TIMERS;
+  for (const domain of machine.domains.values()) {
+    const { domid, vcpus, watchdogs } = domain;
+    if (domain.dying) perhaps++;
+    for (const { timers, blocked, id } of vcpus)
+      if (timers.poll !== undefined && !blocked) return `d${domid}v${id} does not poll and has a timeout`;
+    const own: (Timer | undefined)[] = vcpus.flatMap(({ timers }) => [
+      timers.singleshot,
+      timers.periodic,
+      timers.poll,
+    ]);
+    if (domain.shutdown !== undefined) perhaps += watchdogs.length;
+    else own.push(...watchdogs);
+    for (const timer of own) {
+      if (timer === undefined) continue;
+      if (domain.dying) return `d${domid} is dying and has a timer at ${timer.when}`;
+      if (held.has(timer)) return `d${domid} holds a timer that somebody else holds`;
+      held.add(timer);
+    }
+  }
+  const armed = machine.time.timers.armed().length;
+  return armed < held.size || armed > held.size + perhaps
+    ? `${armed} timers are armed, ${held.size} are held, ${perhaps} more may be`
+    : undefined;
 }

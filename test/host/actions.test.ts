@@ -138,7 +138,7 @@ describe.skipIf(!haveHello)("an end", () => {
         "Done. Exiting now",
       ]);
       expect(left(host, "g")).toEqual(["g ---sw- 4"]);
-      expect(host.dmesg(false)).toContain("(XEN) Watchdog timer 0 fired for d1");
+      expect(host.dmesg(false)).toContain("(XEN) Watchdog timer fired for domain 1");
     });
   });
 

@@ -72,7 +72,9 @@ describe("logs", () => {
 describe("questions to the outside", () => {
   test("warp: the answer comes at the instant fixed when it was asked, and time may not pass it before", async () => {
     const clock = new FakeClock();
-    const outside = new Outside({ clock, mode: "warp", kick: () => {}, failed: () => {} });
+    const held: (number | undefined)[] = [];
+    const hold = (until: number | undefined): void => void held.push(until);
+    const outside = new Outside({ clock, mode: "warp", hold, kick: () => {}, failed: () => {} });
     let open: (value: string) => void = () => {};
     const heard: [string, number][] = [];
     outside.ask(
@@ -89,6 +91,7 @@ describe("questions to the outside", () => {
     expect(heard).toEqual([]);
     clock.run(2 * OUTSIDE_NANOS);
     expect(heard).toEqual([["late", OUTSIDE_NANOS]]);
+    expect(held).toEqual([OUTSIDE_NANOS, undefined]);
   });
 
   test("real: the answer comes when it is there; a failure is told", async () => {
@@ -96,7 +99,8 @@ describe("questions to the outside", () => {
     let kicked = 0;
     const failures: unknown[] = [];
     const kick = () => void kicked++;
-    const outside = new Outside({ clock, mode: "real", kick, failed: (error) => failures.push(error) });
+    const hold = (): void => {};
+    const outside = new Outside({ clock, mode: "real", hold, kick, failed: (error) => failures.push(error) });
     const heard: string[] = [];
     outside.ask(
       () => Promise.resolve("x"),

@@ -240,6 +240,10 @@ export class FakeMachine {
           if (end) end.notified++;
           return done;
         },
+        bindIpi: () => ok(Port(this.#nextPort++)),
+        unmask: () => done,
+        status: () => refuse("ENOSYS"),
+        reset: () => done,
         onEvent: (port, handler) => {
           if (handler === undefined) this.#handlers.delete(port);
           else this.#handlers.set(port, handler);

@@ -216,6 +216,8 @@ export class Blkfront {
   #collect(): void {
     for (;;) {
       const prod = this.#ring.frame.getUint32(INDEX.rspProd);
+      if ((prod - this.#cons) >>> 0 > this.#slots)
+        throw new BlkfrontError(`vbd ${this.devid}: its back end answers more than was asked`);
       for (; this.#cons !== prod; this.#cons = (this.#cons + 1) >>> 0) {
         const at = SRING_SLOTS + (this.#cons % this.#slots) * LAYOUT.stride;
         const slot = this.#ring.frame.read(at, LAYOUT.responseStatus + 2);

@@ -21,12 +21,16 @@ const OFFSET = {
   outProd: xenconsInterface.field.out_prod.offset,
 } as const;
 
+/** What a program may have printed that has no room in the ring: beyond it, it should have waited with `drained`. */
+const MOST_WAITING = 1 << 20;
+
 export class Console {
   readonly #os: MiniOs;
   readonly #port: Port;
   readonly #frame: MappedFrame;
   /** Printed, and not in the ring yet. */
   readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
   readonly #moved = new WaitQueue();
 
   constructor(os: MiniOs, start: ProgramStart) {
@@ -37,7 +41,7 @@ export class Console {
   }
 
   begin(): void {
-    this.#os.onEvent(this.#port, () => {
+    this.#os.onConsoleEvent(this.#port, () => {
       this.#flush();
       this.#moved.wake();
     });
@@ -48,14 +52,27 @@ export class Console {
     this.printRaw(text.replace(/\r?\n/g, "\r\n"));
   }
 
+  /** Throws when more than a MiB waits already. */
   printRaw(text: string): void {
-    this.#waiting.push(new TextEncoder().encode(text));
+    const bytes = new TextEncoder().encode(text);
+    if (this.#waitingBytes + bytes.length > MOST_WAITING)
+      throw new Error("console: a MiB of output waits for its reader: wait for drained()");
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
     this.#flush();
   }
 
-  /** For last words: what does not fit is lost. */
-  printNow(text: string): void {
-    this.print(text);
+  /** The end of a program: printed however much waits. */
+  printLast(text: string): void {
+    const bytes = new TextEncoder().encode(text.replace(/\r?\n/g, "\r\n"));
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#flush();
+  }
+
+  /** All that was printed has been read, or is in the ring. */
+  get isDrained(): boolean {
+    return this.#waiting.length === 0;
   }
 
   /** Until all that was printed is in the ring: a program that prints much waits for its reader here. */
@@ -102,6 +119,7 @@ export class Console {
       if (length <= 0) break;
       this.#frame.write(XENCONS_OUT_RING + at, next.subarray(0, length));
       this.#frame.setUint32(OFFSET.outProd, (prod + length) >>> 0);
+      this.#waitingBytes -= length;
       this.#os.gate.charge("byte", length);
       moved = true;
       if (length === next.length) this.#waiting.shift();

@@ -11,7 +11,7 @@ import type { Gate, MappedFrame } from "../../abi/hypercall.ts";
 import { type Domid, Gref, type Mfn } from "../../abi/types.ts";
 import { bug } from "../../lib/absurd.ts";
 
-/** Mini-OS asks for so many pages of table. */
+/** Mini-OS asks for so many pages of table; a domain that may have fewer (`max_grant_frames=`) gets those. */
 const TABLE_FRAMES = 4;
 const ENTRY_SIZE = 8;
 
@@ -20,7 +20,9 @@ export class GrantTable {
   readonly #free: number[] = [];
 
   constructor(gate: Gate) {
-    const frames = gate.gnttab.setupTable(TABLE_FRAMES);
+    let wanted = TABLE_FRAMES;
+    let frames = gate.gnttab.setupTable(wanted);
+    while (!frames.ok && --wanted > 0) frames = gate.gnttab.setupTable(wanted);
     this.#frames = frames.ok ? frames.value : bug(`mini-os: grant table: ${frames.errno}`);
     for (let ref = this.#frames.length * GRANTS_PER_FRAME - 1; ref >= GNTTAB_NR_RESERVED_ENTRIES; ref--)
       this.#free.push(ref);

@@ -10,21 +10,26 @@ import { SHUTDOWN } from "../../abi/hypercall.ts";
 import type { Port } from "../../abi/types.ts";
 import { VIRQ_TIMER } from "../../abi/xen.ts";
 import type { ProgramStart } from "../../dombuild/program.ts";
-import { bug } from "../../lib/absurd.ts";
-import type { Nanos } from "../../lib/brand.ts";
+import { Nanos } from "../../lib/brand.ts";
+import { AddressSpace } from "./address-space.ts";
+import { type Alarm, Alarms } from "./alarms.ts";
 import { Console } from "./console.ts";
 import { GrantTable } from "./gnttab.ts";
 import { Memory } from "./memory.ts";
+import { crashReport } from "./report.ts";
 import type { Thread, Wait, WaitQueue } from "./threads.ts";
 import { Xenbus } from "./xenbus.ts";
 
-/** Steps that threads may make before the rest of the machine has a turn. */
-const STEPS_PER_TURN = 256;
+/** Steps that threads may make before the rest of the machine has a turn; each of them makes one at most. */
+const STEPS_PER_TURN = 64;
+/** How long a program that ends waits for its last words to be read. */
+const LAST_WORDS_NANOS = 1e9;
 
 interface Task {
   readonly name: string;
   readonly thread: Thread<unknown>;
-  until: Nanos | undefined;
+  sleeping: boolean;
+  alarm: Alarm | undefined;
   queue: WaitQueue | undefined;
   readonly wakeUp: () => void;
   readonly ended: (value: unknown) => void;
@@ -37,20 +42,24 @@ export class MiniOs {
   readonly gate: Gate;
   readonly start: ProgramStart;
   readonly memory: Memory;
+  readonly space: AddressSpace;
   readonly console: Console;
   readonly gnttab: GrantTable;
   readonly xenbus: Xenbus;
   readonly #ready: Task[] = [];
-  readonly #sleeping = new Set<Task>();
+  readonly #alarms = new Alarms();
   #alarm: Nanos | undefined;
   #inTurn = false;
   #ended = false;
+  /** SHUTDOWN_*: it ends so once its last words are out, or at `until`. */
+  #last: { readonly reason: number; readonly until: Nanos } | undefined;
   #timerPort: Port | undefined;
 
   constructor(gate: Gate, start: ProgramStart) {
     this.gate = gate;
     this.start = start;
     this.memory = new Memory(gate, start);
+    this.space = new AddressSpace({ memory: this.memory, charge: gate.charge });
     this.console = new Console(this, start);
     this.gnttab = new GrantTable(gate);
     this.xenbus = new Xenbus(this, start);
@@ -65,7 +74,8 @@ export class MiniOs {
     const task: Task = {
       name,
       thread,
-      until: undefined,
+      sleeping: false,
+      alarm: undefined,
       queue: undefined,
       wakeUp: () => this.#wake(task),
       ended: (value) => ended(value as T),
@@ -78,21 +88,37 @@ export class MiniOs {
   onEvent(port: Port, handler: () => void): void {
     this.gate.evtchn.onEvent(port, () => {
       if (this.#ended) return;
-      handler();
+      try {
+        handler();
+      } catch (error) {
+        this.crash(crashReport(`event ${port}`, error));
+      }
       this.#turn();
     });
   }
 
-  /** The whole program ends: nothing of it runs any more. */
+  /** The console's: it is heard until the last words are out. */
+  onConsoleEvent(port: Port, handler: () => void): void {
+    this.gate.evtchn.onEvent(port, () => {
+      handler();
+      if (this.#last === undefined) this.#turn();
+      else this.#end();
+    });
+  }
+
+  /** The whole program ends: no thread of it runs any more. What was printed is read before the domain stands still. */
   shutdown(reason: number): void {
+    if (this.#ended) return;
     this.#ended = true;
-    this.gate.sched.shutdown(reason);
+    this.#last = { reason, until: Nanos(this.now() + LAST_WORDS_NANOS) };
+    this.gate.sched.setTimer(this.#last.until);
+    this.#end();
   }
 
   /** Mini-OS's do_exit: what went wrong on the console, then the domain has crashed. */
   crash(why: string): void {
     if (this.#ended) return;
-    this.console.printNow(`${why}\nDo_exit called!\n`);
+    this.console.printLast(`${why.replace(/\n?$/, "\n")}Do_exit called!\n`);
     this.shutdown(SHUTDOWN.crash);
   }
 
@@ -104,20 +130,25 @@ export class MiniOs {
   /** Begins the threads: called once, at the domain's first scheduling point. */
   boot(main: Main): void {
     const timer = this.gate.evtchn.bindVirq(VIRQ_TIMER, 0);
-    if (!timer.ok) bug(`mini-os: VIRQ_TIMER: ${timer.errno}`);
-    else {
+    if (timer.ok) {
       this.#timerPort = timer.value;
       this.gate.evtchn.onEvent(timer.value, () => {
         this.#alarm = undefined;
-        this.#turn();
+        if (this.#last === undefined) this.#turn();
+        else this.#end();
       });
     }
     this.console.begin();
     this.xenbus.begin();
+    if (!timer.ok) {
+      this.crash(`Fatal error: no event channel for the timer: ${timer.errno}`);
+      return;
+    }
     this.createThread("main", main(this), (status) => {
-      this.console.printNow(`main returned ${status}\n`);
-      if (status === 0) this.shutdown(SHUTDOWN.poweroff);
-      else this.crash(`main returned ${status}`);
+      if (status === 0) {
+        this.console.print(`main returned ${status}\n`);
+        this.shutdown(SHUTDOWN.poweroff);
+      } else this.crash(`main returned ${status}`);
     });
     this.createThread("shutdown", this.#shutdownThread());
     this.#turn();
@@ -143,17 +174,21 @@ export class MiniOs {
     }
   }
 
+  #end(): void {
+    if (this.#last === undefined) return;
+    const { reason, until } = this.#last;
+    if (this.console.isDrained || this.now() >= until) this.gate.sched.shutdown(reason);
+  }
+
   #turn(): void {
     if (this.#inTurn || this.#ended) return;
     this.#inTurn = true;
-    this.#wakeSleepers();
-    let steps = 0;
-    while (!this.#ended && steps < STEPS_PER_TURN) {
-      const task = this.#ready.shift();
-      if (task === undefined) break;
-      const wait = this.#step(task);
-      steps++;
-      if (wait === "pause") break;
+    this.#alarms.ringDue(this.now());
+    // Whoever is made ready meanwhile comes in the next turn: so a step is followed by others', and by the machine's.
+    const steps = Math.min(this.#ready.length, STEPS_PER_TURN);
+    for (const task of this.#ready.splice(0, steps)) {
+      this.#step(task);
+      if (this.#ended) break;
     }
     this.#inTurn = false;
     if (steps > 0) this.gate.charge("switch", steps);
@@ -162,47 +197,42 @@ export class MiniOs {
     this.#setAlarm();
   }
 
-  #step(task: Task): Wait["wait"] | undefined {
+  #step(task: Task): void {
     let next: IteratorResult<Wait, unknown>;
     try {
       next = task.thread.next();
+      if (next.done === true) {
+        task.ended(next.value);
+        return;
+      }
     } catch (error) {
       // The program is the guest's: its mistake is the end of this domain, and of nobody else.
-      this.crash(`Thread "${task.name}": ${error instanceof Error ? (error.stack ?? error.message) : error}`);
-      return undefined;
+      this.crash(crashReport(task.name, error));
+      return;
     }
-    if (next.done === true) {
-      task.ended(next.value);
-      return undefined;
-    }
-    if (next.value.wait !== "queue") {
+    if (next.value.wait === "schedule") {
       this.#ready.push(task);
-      return next.value.wait;
+      return;
     }
     const { queue, until } = next.value;
+    task.sleeping = true;
     task.queue = queue;
-    task.until = until;
+    task.alarm = until === undefined ? undefined : this.#alarms.set(until, task.wakeUp);
     queue.sleepers.add(task.wakeUp);
-    this.#sleeping.add(task);
-    return "queue";
   }
 
   #wake(task: Task): void {
-    if (!this.#sleeping.delete(task)) return;
+    if (!task.sleeping) return;
+    task.sleeping = false;
     task.queue?.sleepers.delete(task.wakeUp);
     task.queue = undefined;
+    if (task.alarm !== undefined) task.alarm.ring = undefined;
+    task.alarm = undefined;
     this.#ready.push(task);
   }
 
-  #wakeSleepers(): void {
-    const now = this.now();
-    for (const task of this.#sleeping) if (task.until !== undefined && task.until <= now) this.#wake(task);
-  }
-
   #setAlarm(): void {
-    let first: Nanos | undefined;
-    for (const { until } of this.#sleeping)
-      if (until !== undefined && (first === undefined || until < first)) first = until;
+    const first = this.#alarms.first();
     if (first === this.#alarm) return;
     this.#alarm = first;
     this.gate.sched.setTimer(first);
@@ -213,5 +243,14 @@ export class MiniOs {
 export const miniOsProgram =
   (gate: Gate, start: ProgramStart, main: Main): (() => void) =>
   () => {
-    new MiniOs(gate, start).boot(main);
+    let os: MiniOs;
+    try {
+      os = new MiniOs(gate, start);
+    } catch (error) {
+      // Nothing stands that could print: its pages or its grant table cannot be had.
+      gate.consoleWrite(crashReport("boot", error));
+      gate.sched.shutdown(SHUTDOWN.crash);
+      return;
+    }
+    os.boot(main);
   };

@@ -11,9 +11,7 @@ import { Nanos } from "../../lib/brand.ts";
 export type Wait =
   | { readonly wait: "queue"; readonly queue: WaitQueue; readonly until: Nanos | undefined }
   /** Others may have a turn. */
-  | { readonly wait: "schedule" }
-  /** The rest of the machine may have a turn, once what was charged has been run off. */
-  | { readonly wait: "pause" };
+  | { readonly wait: "schedule" };
 
 export type Thread<T> = Generator<Wait, T, unknown>;
 
@@ -37,11 +35,6 @@ export function* waitFor(queue: WaitQueue, condition: () => boolean): Thread<voi
 
 export function* schedule(): Thread<void> {
   yield { wait: "schedule" };
-}
-
-/** After a piece of long work: at most some milliseconds of the host's time may lie between two of these. */
-export function* pause(): Thread<void> {
-  yield { wait: "pause" };
 }
 
 export function* sleep(os: { now(): Nanos }, nanos: number): Thread<void> {

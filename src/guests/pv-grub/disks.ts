@@ -2,7 +2,7 @@
 import { SECTOR_SIZE } from "../../abi/io/blkif.ts";
 import { DiskBytes } from "../../image/disk-bytes.ts";
 import { attempt, type Outcome, type Reading, Work } from "../../image/disk-reading.ts";
-import { type Blkfront, listVbds, openBlkfront } from "../minios/blkfront.ts";
+import { type Blkfront, BlkfrontError, listVbds, openBlkfront } from "../minios/blkfront.ts";
 import type { MiniOs } from "../minios/kernel.ts";
 import type { Thread } from "../minios/threads.ts";
 
@@ -16,18 +16,22 @@ export interface GrubDisk {
   readonly bytes: DiskBytes;
 }
 
-/** All of the domain's disks, in the order of their device numbers; prints which is which. */
+/** All of the domain's disks, in the order of their device numbers; prints which is which. One that fails is passed over. */
 export function* openDisks(os: MiniOs): Thread<GrubDisk[]> {
   const disks: GrubDisk[] = [];
   for (const devid of yield* listVbds(os)) {
-    const front = yield* openBlkfront(os, devid);
-    const name = `hd${disks.length}`;
-    os.console.print(`vbd ${devid} is ${name}\n`);
-    disks.push({
-      name,
-      front,
-      bytes: new DiskBytes({ size: front.info.sectors * SECTOR_SIZE }, new Work(ALLOWED)),
-    });
+    try {
+      const front = yield* openBlkfront(os, devid);
+      const size = front.info.sectors * SECTOR_SIZE;
+      if (!Number.isSafeInteger(size) || size <= 0)
+        throw new BlkfrontError(`vbd ${devid}: its back end says that it has no sectors`);
+      const name = `hd${disks.length}`;
+      os.console.print(`vbd ${devid} is ${name}\n`);
+      disks.push({ name, front, bytes: new DiskBytes({ size }, new Work(ALLOWED)) });
+    } catch (error) {
+      if (!(error instanceof BlkfrontError)) throw error;
+      os.console.print(`${error.message}; it is not used\n`);
+    }
   }
   return disks;
 }

@@ -8,6 +8,7 @@ import { SECTOR_SIZE } from "../../abi/io/blkif.ts";
 import type { DiskBytes } from "../../image/disk-bytes.ts";
 import type { FaultKind, Outcome, Reading } from "../../image/disk-reading.ts";
 import type { DirectoryEntry, FileSystem, OpenFile, Stat } from "../../image/fs/file-system.ts";
+import { probe } from "../../image/fs/probe.ts";
 import { deviceName, findPartition, parseDeviceName } from "../../image/partitions/device-name.ts";
 import type { Partition, PartitionTable } from "../../image/partitions/partition.ts";
 import { readPartitions } from "../../image/partitions/partitions.ts";
@@ -16,7 +17,6 @@ import type { Thread } from "../minios/threads.ts";
 import { blocklistRuns, openBlocklist } from "./blocklist.ts";
 import { type GrubDisk, readFrom } from "./disks.ts";
 import { GrubError, type GrubErrorNumber } from "./errors.ts";
-import { openFileSystem } from "./file-systems.ts";
 
 /** What all readings between two {@link GrubFiles.begin} may spend. */
 const ALLOWED = { steps: 40_000_000, bytes: 2 ** 32, readings: 20_000 } as const;
@@ -64,7 +64,8 @@ export class GrubFiles {
     const found: Device[] = [];
     for (const disk of this.disks) {
       found.push(deviceOf(disk, undefined));
-      for (const partition of (yield* this.#tableOf(disk)).partitions) found.push(deviceOf(disk, partition));
+      const table = yield* orNothing(this.#tableOf(disk));
+      for (const partition of table?.partitions ?? []) found.push(deviceOf(disk, partition));
     }
     return found;
   }
@@ -87,7 +88,7 @@ export class GrubFiles {
   *fileSystem(device: Device): Thread<FileSystem> {
     const known = this.#fileSystems.get(device.name);
     if (known !== undefined) return known;
-    const outcome = yield* this.#do(device.disk, openFileSystem(device.bytes));
+    const outcome = yield* this.#do(device.disk, probe(device.bytes));
     if (!outcome.ok) throw new GrubError(17, `${device.name}: ${outcome.why}`);
     if (outcome.value === undefined)
       throw new GrubError(17, `no file system that is known was found on ${device.name}`);

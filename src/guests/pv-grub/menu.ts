@@ -12,8 +12,11 @@ export interface MenuEntry {
   readonly id: string | undefined;
   /** The commands, a line each, as `e` shows them for editing. */
   readonly source: readonly string[];
-  /** A menu behind it (grub.cfg's submenu): made when it is entered. */
-  readonly submenu: (() => Thread<Menu>) | undefined;
+  /**
+   * A menu behind it (grub.cfg's submenu): made when it is entered. `byItself`: time was up, and it is booted through to the
+   * default within that the outer menu's named ("1>2").
+   */
+  readonly submenu: ((byItself?: boolean) => Thread<Menu>) | undefined;
   /** Needs the password first (menu.lst's lock, password in the entry; grub.cfg's --users). */
   readonly locked: boolean;
 }

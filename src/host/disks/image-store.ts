@@ -4,6 +4,10 @@ import type { BlockStore, StoreAnswer, StoreRequest } from "../../devices/vbd/st
 import type { Outside } from "../outside.ts";
 import type { DiskImage } from "./image.ts";
 
+/** How long the modelled disk takes for a request, virtual time (warp; in real time it takes what it takes). */
+const LATENCY_NANOS = 100_000;
+const NANOS_PER_BYTE = 1;
+
 export interface ImageStoreOptions {
   readonly image: DiskImage;
   readonly outside: Outside;
@@ -38,6 +42,7 @@ export class ImageStore implements BlockStore {
         answer(done);
         this.#lookForEnd();
       },
+      LATENCY_NANOS + NANOS_PER_BYTE * bytesOf(request),
     );
   }
 
@@ -76,4 +81,10 @@ export class ImageStore implements BlockStore {
       return { ok: false };
     }
   }
+}
+
+/** That pass between the disk and memory. */
+function bytesOf(request: StoreRequest): number {
+  if (request.op === "read") return request.count * SECTOR_SIZE;
+  return request.op === "write" ? request.bytes.length : 0;
 }

@@ -35,7 +35,7 @@ export class RawImage implements DiskImage {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
+    const bytes = Buffer.allocUnsafeSlow(length); // filled to its end below
     let done = 0;
     while (done < length) {
       const { bytesRead } = await this.#file.read(bytes, done, length - done, offset + done);

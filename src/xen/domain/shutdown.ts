@@ -28,8 +28,8 @@ export function notifyDom0(machine: Machine): void {
 }
 
 /** SCHEDOP_watchdog's time is up. */
-export function watchdogFired(machine: Machine, domain: Domain, id: number): void {
+export function watchdogFired(machine: Machine, domain: Domain): void {
   if (domain.shutdown !== undefined || domain.dying) return;
-  machine.log(`Watchdog timer ${id} fired for d${domain.domid}`);
+  machine.log(`Watchdog timer fired for domain ${domain.domid}`);
   shutdownDomain(machine, domain, SHUTDOWN.watchdog);
 }

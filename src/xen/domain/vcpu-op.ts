@@ -6,6 +6,7 @@ import { VCPU_INFO_SIZE, vcpuInfo } from "../../abi/xen.ts";
 import { argument, copyOut, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
 import { getWritableFrame, putWritableFrame } from "../memory/references.ts";
+import { isGuestAddress } from "../memory/walk.ts";
 import { kickVcpu, sleepVcpu, wakeVcpu } from "../sched/wake.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
 import { encodeRunstate, updateRunstateArea } from "../time/runstate.ts";
@@ -19,7 +20,8 @@ import { setVcpuContext } from "./vcpu-context.ts";
 type Command = (call: Call, vcpu: Vcpu) => CallResult;
 
 const MIN_PERIOD = 1_000_000n;
-const MAX_PERIOD = 1n << 62n;
+/** STIME_DELTA_MAX */
+const MAX_PERIOD = (1n << 62n) - 1n;
 const ALL_WORDS = 0xffff_ffff_ffff_ffffn;
 
 const COMMANDS: Readonly<Record<number, Command>> = {
@@ -56,7 +58,9 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [abi.VCPUOP_register_runstate_memory_area]: (call, vcpu) => {
     const arg = argument(call, 2, abi.vcpuRegisterArea.size);
     if (arg === undefined) return minus("EFAULT");
-    vcpu.runstate.area = abi.vcpuRegisterArea.field.v.get(arg, 0);
+    const area = abi.vcpuRegisterArea.field.v.get(arg, 0);
+    if (!isGuestAddress(Number(area >> 32n))) return minus("EFAULT");
+    vcpu.runstate.area = area;
     if (vcpu === call.machine.current) updateRunstateArea(call.machine, vcpu);
     else copyOut(call, vcpu.runstate.area, encodeRunstate(vcpu, vcpu.runstate.entry));
     return 0;
@@ -90,6 +94,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   },
   [abi.VCPUOP_register_vcpu_info]: registerVcpuInfo,
   [abi.VCPUOP_send_nmi]: (call, vcpu) => {
+    if (call.args[2] !== 0n) return minus("EINVAL");
     vcpu.nmiPending = true;
     kickVcpu(call.machine, vcpu);
     return 0;
@@ -98,7 +103,9 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   [abi.VCPUOP_register_vcpu_time_memory_area]: (call, vcpu) => {
     const arg = argument(call, 2, abi.vcpuRegisterArea.size);
     if (arg === undefined) return minus("EFAULT");
-    vcpu.timers.timeArea = abi.vcpuRegisterArea.field.v.get(arg, 0);
+    const area = abi.vcpuRegisterArea.field.v.get(arg, 0);
+    if (!isGuestAddress(Number(area >> 32n))) return minus("EFAULT");
+    vcpu.timers.timeArea = area;
     updateVcpuTime(call.machine, vcpu, true);
     return 0;
   },

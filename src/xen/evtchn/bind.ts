@@ -8,6 +8,7 @@ import {
   EVTCHNSTAT_unbound,
   EVTCHNSTAT_virq,
 } from "../../abi/event-channel.ts";
+import type { PortStatus } from "../../abi/hypercall.ts";
 import { DOMID_SELF, type Domid, Port } from "../../abi/types.ts";
 import { NR_VIRQS } from "../../abi/xen.ts";
 import { absurd } from "../../lib/absurd.ts";
@@ -118,17 +119,19 @@ export function closePort(machine: Machine, domain: Domain, port: number): XenRe
   return done;
 }
 
-/** EVTCHNOP_reset, and a domain's death. */
-export function closeAllPorts(machine: Machine, domain: Domain): void {
-  for (let port = 1; port < domain.events.channels.length; port++) closePort(machine, domain, port);
+/** EVTCHNOP_reset. ESRCH, EPERM; EINVAL: another's that is not paused. */
+export function resetPorts(machine: Machine, caller: Domain, dom: Domid): XenResult {
+  const domain = findDomain(machine, caller, dom);
+  if (domain === undefined) return refuse("ESRCH");
+  if (!mayActOn(caller, domain)) return refuse("EPERM");
+  if (domain !== caller && domain.pauseCount === 0) return refuse("EINVAL");
+  closeAllPorts(machine, domain);
+  return done;
 }
 
-export interface PortStatus {
-  readonly status: number;
-  readonly vcpu: number;
-  readonly dom?: Domid;
-  readonly port?: number;
-  readonly virq?: number;
+/** A domain's death. */
+export function closeAllPorts(machine: Machine, domain: Domain): void {
+  for (let port = 1; port < domain.events.channels.length; port++) closePort(machine, domain, port);
 }
 
 /** EVTCHNOP_status. ESRCH, EPERM, EINVAL. */

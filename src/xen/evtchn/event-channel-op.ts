@@ -1,9 +1,7 @@
 /** `event_channel_op`: the guest's door to bind.ts and send.ts, as a table by command. */
 import type { XenResult } from "../../abi/errno.ts";
-import { refuse } from "../../abi/errno.ts";
 import * as abi from "../../abi/event-channel.ts";
-import { DOMID_SELF, Domid } from "../../abi/types.ts";
-import { findDomain } from "../domain/find.ts";
+import { Domid } from "../../abi/types.ts";
 import { argument, copyBack, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult, Handler } from "../hypercall/context.ts";
 import {
@@ -12,9 +10,9 @@ import {
   bindIpi,
   bindVcpu,
   bindVirq,
-  closeAllPorts,
   closePort,
   portStatus,
+  resetPorts,
 } from "./bind.ts";
 import { sendEvent, unmaskPort } from "./send.ts";
 
@@ -100,7 +98,7 @@ const COMMANDS: Readonly<Record<number, Handler>> = {
   [abi.EVTCHNOP_reset]: (call) => {
     const arg = argument(call, 1, abi.evtchnReset.size);
     if (arg === undefined) return minus("EFAULT");
-    return code(reset(call, Domid(arg.getUint16(0, true))));
+    return code(resetPorts(call.machine, call.domain, Domid(arg.getUint16(0, true))));
   },
   // No FIFO ABI: Linux then says "Using 2-level ABI".
   [abi.EVTCHNOP_init_control]: () => minus("ENOSYS"),
@@ -112,14 +110,3 @@ export const eventChannelOp: Handler = (call) => {
   const command = COMMANDS[call.lo(0)];
   return command === undefined ? minus("ENOSYS") : command(call);
 };
-
-function reset(call: Call, dom: Domid): XenResult {
-  const domain = dom === DOMID_SELF ? call.domain : findDomain(call.machine, call.domain, dom);
-  if (domain === undefined) return refuse("ESRCH");
-  if (domain !== call.domain) {
-    if (!call.domain.privileged) return refuse("EPERM");
-    if (domain.pauseCount === 0) return refuse("EINVAL");
-  }
-  closeAllPorts(call.machine, domain);
-  return { ok: true, value: undefined };
-}

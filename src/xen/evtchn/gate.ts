@@ -3,8 +3,16 @@ import type { EvtchnCalls } from "../../abi/hypercall.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { chargeDomain } from "../time/cost-table.ts";
-import { allocUnbound, bindInterdomain, bindVirq, closePort } from "./bind.ts";
-import { sendEvent } from "./send.ts";
+import {
+  allocUnbound,
+  bindInterdomain,
+  bindIpi,
+  bindVirq,
+  closePort,
+  portStatus,
+  resetPorts,
+} from "./bind.ts";
+import { sendEvent, unmaskPort } from "./send.ts";
 import { setHandler } from "./upcalls.ts";
 
 export function evtchnCalls(machine: Machine, caller: Domain): EvtchnCalls {
@@ -22,6 +30,10 @@ export function evtchnCalls(machine: Machine, caller: Domain): EvtchnCalls {
       charge();
       return bindVirq(caller, virq, vcpu);
     },
+    bindIpi(vcpu) {
+      charge();
+      return bindIpi(caller, vcpu);
+    },
     close(port) {
       charge();
       return closePort(machine, caller, port);
@@ -29,6 +41,18 @@ export function evtchnCalls(machine: Machine, caller: Domain): EvtchnCalls {
     send(port) {
       charge();
       return sendEvent(machine, caller, port);
+    },
+    unmask(port) {
+      charge();
+      return unmaskPort(machine, caller, port);
+    },
+    status(dom, port) {
+      charge();
+      return portStatus(machine, caller, dom, port);
+    },
+    reset(dom) {
+      charge();
+      return resetPorts(machine, caller, dom);
     },
     onEvent(port, handler) {
       setHandler(machine, caller, port, handler);

@@ -60,7 +60,7 @@ export const gnttabCalls = (machine: Machine, caller: Domain): GnttabCalls => ({
   },
 
   setupTable(frames) {
-    if (!growGrantTable(machine, caller, frames)) return refuse("EINVAL");
+    if (caller.dying || !growGrantTable(machine, caller, frames)) return refuse("EINVAL");
     const mapped: MappedFrame[] = [];
     for (const mfn of caller.grants.frames) {
       if (!getWritableFrame(machine, mfn, caller.domid)) return refuse("EINVAL");

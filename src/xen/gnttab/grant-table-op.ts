@@ -27,6 +27,7 @@ import type { Domid } from "../../abi/types.ts";
 import type { Call, CallResult } from "../hypercall/context.ts";
 import { readGuest, writeGuest } from "../memory/guest-access.ts";
 import { flushDomain } from "../memory/tlb.ts";
+import { cacheFlush } from "./cache-flush.ts";
 import { copy } from "./copy.ts";
 import { mapIntoTable, unmapGrant } from "./map.ts";
 import { getStatusFrames, getVersion, querySize, setupTable, setVersion } from "./queries.ts";
@@ -34,13 +35,15 @@ import { swapGrants } from "./swap.ts";
 
 /** Elements handled before others get their turn. */
 const ELEMENTS_A_SLICE = 128;
-/** cmd's bits above these would carry a cache flush's progress (GNTTABOP_CMD_MASK). */
+/** cmd's bits above these carry a cache flush's progress (GNTTABOP_CMD_MASK). */
 const CMD_MASK = 0xf_ffff;
 
 export function doGrantTableOp(call: Call): CallResult {
   const command = call.lo(0) & CMD_MASK;
   const count = call.lo(2);
-  if (count > 0x7fff_ffff || call.lo(0) !== command) return -ERRNO.EINVAL;
+  if (count > 0x7fff_ffff) return -ERRNO.EINVAL;
+  if (command === GNTTABOP_cache_flush) return cacheFlush(call, count, call.lo(0) - command);
+  if (call.lo(0) !== command) return -ERRNO.EINVAL;
   switch (command) {
     case GNTTABOP_map_grant_ref:
       return eachElement(call, count, gnttabMapGrantRef.size, mapOne);
@@ -64,8 +67,6 @@ export function doGrantTableOp(call: Call): CallResult {
       return getVersion(call);
     case GNTTABOP_swap_grant_ref:
       return eachElement(call, count, gnttabSwapGrantRef.size, swapOne);
-    case GNTTABOP_cache_flush:
-      return -ERRNO.EOPNOTSUPP;
     // dump_table went away; it answers like a command that never was.
     default:
       return -ERRNO.ENOSYS;

@@ -21,6 +21,7 @@ import { doSetTrapTable } from "../traps/set-trap-table.ts";
 import { doFpuTaskswitch } from "../traps/task-switched.ts";
 import { doXenVersion } from "../version/version.ts";
 import { minus } from "./argument.ts";
+import { doEventChannelOpCompat, doPhysdevOpCompat } from "./compat.ts";
 import type { Handler } from "./context.ts";
 import { doDmOp, doDomctl, doPlatformOp, doSysctl, privilegedOnly } from "./privileged.ts";
 
@@ -42,8 +43,10 @@ const HANDLERS: Partial<Record<HypercallName, Handler>> = {
   memory_op: doMemoryOp,
   update_va_mapping: doUpdateVaMapping,
   set_timer_op: doSetTimerOp,
+  event_channel_op_compat: doEventChannelOpCompat,
   xen_version: doXenVersion,
   console_io: doConsoleIo,
+  physdev_op_compat: doPhysdevOpCompat,
   grant_table_op: doGrantTableOp,
   vm_assist: doVmAssist,
   update_va_mapping_otherdomain: doUpdateVaMappingOtherdomain,

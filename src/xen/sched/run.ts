@@ -41,16 +41,16 @@ export function run(machine: Machine, limit: Nanos, budget: number): RunOutcome 
     if (timer <= at) {
       if (timer > time.ticks) {
         if (pcpu === undefined) return { state: "idle", until: time.timers.firstWhen() };
-        if (timer >= limitTicks) return reached(machine, limitTicks);
+        if (timer >= Math.min(limitTicks, time.held)) return reached(machine, limitTicks, timer);
         time.ticks = timer;
-      }
+      } else if (timer >= time.held) return reached(machine, limitTicks, timer);
       if (time.work >= enough) return { state: "sliced" };
       time.work += OVERHEAD;
       time.timers.takeDue(time.ticks)?.();
       continue;
     }
     if (pcpu === undefined) return { state: "idle", until: undefined };
-    if (at >= limitTicks) return reached(machine, limitTicks);
+    if (at >= Math.min(limitTicks, time.held)) return reached(machine, limitTicks, at);
     if (time.work >= enough) return { state: "sliced" };
     if (at > time.ticks) time.ticks = at;
     time.work += OVERHEAD;
@@ -58,9 +58,9 @@ export function run(machine: Machine, limit: Nanos, budget: number): RunOutcome 
   }
 }
 
-function reached(machine: Machine, limit: number): RunOutcome {
-  if (limit > machine.time.ticks) machine.time.ticks = limit;
-  return { state: "limit" };
+function reached({ time }: Machine, limit: number, next: number): RunOutcome {
+  time.ticks = Math.max(time.ticks, Math.min(limit, time.held));
+  return { state: "limit", next: time.nanosOf(next) };
 }
 
 /** Idle: moves virtual time on, at most to the next timer. Does nothing while a vCPU could run. */
@@ -68,7 +68,7 @@ export function advanceIdle(machine: Machine, to: Nanos): void {
   const { time } = machine;
   assign(machine);
   if (furthestBehind(machine) !== undefined) return;
-  const ticks = Math.min(time.ticksOf(to), time.timers.first());
+  const ticks = Math.min(time.ticksOf(to), time.timers.first(), time.held);
   if (ticks > time.ticks) time.ticks = ticks;
 }
 
@@ -114,7 +114,7 @@ function runWindow(machine: Machine, pcpu: Pcpu, end: number): void {
   const vcpu = pcpu.current as Vcpu;
   pcpu.lastWindow = ++time.windows;
   const from = pcpu.ticks;
-  if (vcpu.engineVcpu === undefined) {
+  if (vcpu.domain.program) {
     pcpu.fresh = false;
     pcpu.ticks = runProgram(machine, vcpu, from, end);
   } else execute(machine, pcpu, vcpu, end);

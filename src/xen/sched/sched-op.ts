@@ -9,6 +9,8 @@ import { isValidPort } from "../evtchn/channel.ts";
 import { eventsNeedDelivery, isPending } from "../evtchn/send.ts";
 import { argument, argumentAt, minus } from "../hypercall/argument.ts";
 import type { Call, CallResult, Handler } from "../hypercall/context.ts";
+import { mayActOn } from "../memory/privilege.ts";
+import { isGuestAddress } from "../memory/walk.ts";
 import { localNanos } from "../time/virtual-time.ts";
 import { yieldVcpu } from "./spin.ts";
 import { blockVcpu, unblockVcpu } from "./wake.ts";
@@ -49,14 +51,14 @@ const COMMANDS: Readonly<Record<number, Handler>> = {
     const { domainId, reason } = abi.schedRemoteShutdown.read(arg, 0);
     const target = call.machine.domains.get(Domid(domainId));
     if (target === undefined) return minus("ESRCH");
-    if (!call.domain.privileged) return minus("EPERM");
+    if (target === call.domain || !mayActOn(call.domain, target)) return minus("EPERM");
     shutdownDomain(call.machine, target, reason & 0xff);
     return 0;
   },
   [abi.SCHEDOP_shutdown_code]: (call) => {
     const arg = argument(call, 1, abi.schedShutdown.size);
     if (arg === undefined) return minus("EFAULT");
-    call.domain.shutdownCode = arg.getUint32(0, true) & 0xff;
+    call.domain.shutdownCode ??= arg.getUint32(0, true) & 0xff; // the first word counts
     return 0;
   },
   [abi.SCHEDOP_watchdog]: (call) => {
@@ -65,8 +67,7 @@ const COMMANDS: Readonly<Record<number, Handler>> = {
     const { id, timeout } = abi.schedWatchdog.read(arg, 0);
     return watchdog(call, id, timeout);
   },
-  [abi.SCHEDOP_pin_override]: (call) =>
-    minus(argument(call, 1, abi.schedPinOverride.size) === undefined ? "EFAULT" : "EPERM"),
+  [abi.SCHEDOP_pin_override]: () => minus("EPERM"), // dom0's
 };
 
 export const doSchedOp: Handler = (call) => COMMANDS[call.lo(0)]?.(call) ?? minus("ENOSYS");
@@ -92,6 +93,7 @@ function poll(call: Call): CallResult {
   if (arg === undefined) return minus("EFAULT");
   const { ports, nrPorts, timeout } = abi.schedPoll.read(arg, 0);
   if (nrPorts > MAX_POLL_PORTS) return minus("EINVAL");
+  if (!isGuestAddress(Number(ports >> 32n))) return minus("EFAULT");
   if (eventsNeedDelivery(machine, vcpu)) return 0;
   let port = 0;
   for (let i = 0; i < nrPorts; i++) {
@@ -112,18 +114,21 @@ function poll(call: Call): CallResult {
   return 0;
 }
 
-/** `domain_watchdog`: id 0 takes a free timer and answers its id; timeout 0 gives one back. */
+/**
+ * `domain_watchdog`: id 0 takes a free timer and answers its id; any other sets that one anew, or for timeout 0 gives it
+ * back. ENOSPC: both are taken; EINVAL: no such id, or it is not taken.
+ */
 function watchdog(call: Call, id: number, timeout: number): CallResult {
   const { machine, domain } = call;
   const { watchdogs } = domain;
   if (id > watchdogs.length) return minus("EINVAL");
   const start = (slot: number): void => {
     const when = Nanos(localNanos(machine) + timeout * NANOS_PER_SECOND);
-    watchdogs[slot] = machine.time.at(when, () => watchdogFired(machine, domain, slot));
+    watchdogs[slot] = machine.time.at(when, () => watchdogFired(machine, domain));
   };
   if (id === 0) {
     const slot = watchdogs.indexOf(undefined);
-    if (slot < 0) return minus("EEXIST");
+    if (slot < 0) return minus("ENOSPC");
     start(slot);
     return slot + 1;
   }

@@ -18,6 +18,8 @@ export class VirtualTime implements Clock {
   ticks = 0;
   /** Where the window that runs now ends, in ticks. Events pull it closer. */
   windowEnd = 0;
+  /** Virtual time must not reach this tick yet: an answer of the outside is due then that has not come. */
+  held = Number.POSITIVE_INFINITY;
   /** Windows begun. */
   windows = 0;
   /** Instructions retired by all vCPUs. */

@@ -12,7 +12,7 @@ import { setTaskSwitched } from "./task-switched.ts";
 export const PV_CR0 = 0x8005_0033;
 
 const X86_CR4_TSD = 0x4;
-const X86_CR4_DE = 0x8;
+export const X86_CR4_DE = 0x8;
 /** PAE MCE OSFXSR OSXMMEXCPT: shown to the guest, not its to choose. */
 export const PV_CR4_GUEST_VISIBLE = 0x660;
 const PV_CR4_GUEST_MASK = X86_CR4_TSD | X86_CR4_DE;

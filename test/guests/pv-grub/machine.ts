@@ -17,7 +17,7 @@ export function drive<T>(thread: Thread<T>, steps = 1e7): T {
   for (let i = 0; i < steps; i++) {
     const step = thread.next();
     if (step.done === true) return step.value;
-    if (step.value.wait !== "schedule") throw new Error("it waits for something that never comes");
+    if (step.value.wait === "queue") throw new Error("it waits for something that never comes");
   }
   throw new Error(`it has not ended after ${steps} steps`);
 }

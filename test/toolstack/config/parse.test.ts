@@ -19,6 +19,7 @@ describe("a domain's configuration", () => {
       type: "pv",
       kernel: "k",
       ramdisk: undefined,
+      disks: [],
       cmdline: "",
       memory: { targetKib: 32 * 1024, maxKib: 32 * 1024 },
       vcpus: 1,
@@ -58,7 +59,8 @@ describe("a domain's configuration", () => {
 
   it("keeps what has no field of its own", () => {
     const { config } = parse(`${least}disk=['/p,raw,xvda,w']\nfrobnicate=1\n`);
-    expect([...config.rest.keys()]).toEqual(["disk", "frobnicate"]);
+    expect([...config.rest.keys()]).toEqual(["frobnicate"]);
+    expect(config.disks).toMatchObject([{ target: "/p", format: "raw", vdev: "xvda", devid: 51712 }]);
   });
 
   it("overrides stand behind the file's own settings", () => {

@@ -115,7 +115,7 @@ describe("shutdown", () => {
   test("a watchdog that is not fed", () => {
     expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 0, 5))).toBe(1);
     expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 0, 5))).toBe(2);
-    expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 0, 5))).toBe("EEXIST");
+    expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 0, 5))).toBe("ENOSPC");
     expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 1, 0))).toBe(0);
     expect(guest.hypercall("sched_op", 6, guest.words(FIRST, 3, 0))).toBe("EINVAL");
     expect(world.settle(4.9e9).state).toBe("idle");

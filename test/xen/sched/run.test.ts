@@ -100,6 +100,31 @@ test("two vCPUs on two pCPUs advance together, never a window apart", () => {
   }
 });
 
+test("virtual time does not reach an instant that is held, even when it is held in the middle of a run", () => {
+  const held = makeWorld();
+  const free = makeWorld();
+  const [later, before] = [held, free].map((world) => {
+    const guest = world.guest();
+    guest.setProgram(0, spinFor(1e6));
+    guest.unpause();
+    const fired: number[] = [];
+    const { time } = world.machine;
+    time.at(Nanos(100_000), () => {
+      time.at(Nanos(230_000), () => fired.push(time.now()));
+      if (world === held) time.held = time.ticksOf(230_000);
+    });
+    return { guest, fired, outcome: run(world.machine, Nanos(1_000_000), 1e9) };
+  }) as [{ fired: number[]; outcome: unknown }, { fired: number[] }];
+  expect(later.fired).toEqual([]);
+  expect(later.outcome).toEqual({ state: "limit", next: 230_000 });
+  expect(held.machine.time.now()).toBe(230_000);
+  advanceIdle(held.machine, Nanos(300_000));
+  expect(held.machine.time.now()).toBe(230_000);
+  held.machine.time.held = Number.POSITIVE_INFINITY;
+  run(held.machine, Nanos(1_000_000), 1e9);
+  expect(later.fired).toEqual(before.fired);
+});
+
 test("three that compute share two pCPUs fairly", () => {
   const world = makeWorld();
   const guests = [world.guest(), world.guest(), world.guest()];

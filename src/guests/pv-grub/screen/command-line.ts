@@ -13,7 +13,7 @@ const SHOWN_MAX = 200;
 /** `mayLeave`: there is a menu to go back to. */
 export function* commandLine(ui: Ui, mayLeave: boolean): Thread<Left> {
   const { screen, shell, history } = ui;
-  screen.clear();
+  if (mayLeave) screen.clear();
   screen.print(introduction(shell.look, mayLeave ? "  ESC at any time exits." : ""));
   for (;;) {
     const typed = yield* screen.ask({
@@ -28,7 +28,7 @@ export function* commandLine(ui: Ui, mayLeave: boolean): Thread<Left> {
     if (typed.trim() === "") continue;
     if (history.at(-1) !== typed) history.push(typed);
     if (history.length > HISTORY_MAX) history.shift();
-    const end = yield* runLines(ui, [typed], false);
+    const end = yield* runLines(ui, [typed]);
     const left = leaves(end);
     if (left !== undefined) return left;
     printError(ui, end);

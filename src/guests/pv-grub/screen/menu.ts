@@ -122,7 +122,7 @@ class RunningMenu {
             ? yield* editLegacy(this.#ui, this.#menu, entry)
             : yield* editGrub2(this.#ui, entry);
         if (edited.edited === "left") return edited.left;
-        return edited.edited === "boot" ? yield* this.#bootLines(entry.title, edited.lines) : undefined;
+        return edited.edited === "boot" ? yield* this.#bootLines(entry, edited.lines) : undefined;
       }
       case "c": {
         if (!(yield* this.#mayEdit())) return undefined;
@@ -162,14 +162,14 @@ class RunningMenu {
   /** Somebody chose this entry. */
   *#boot(entry: MenuEntry): Thread<Left | undefined> {
     if (entry.locked && !(yield* this.#authenticate())) return undefined;
-    if (entry.submenu === undefined) return yield* this.#bootLines(entry.title, entry.source);
+    if (entry.submenu === undefined) return yield* this.#bootLines(entry, entry.source);
     if (this.#depth >= DEPTH_MAX) return undefined;
     const left = yield* runMenu(this.#ui, yield* entry.submenu(), this.#depth + 1);
     return left.left === "back" ? undefined : left;
   }
 
-  *#bootLines(title: string, lines: readonly string[]): Thread<Left | undefined> {
-    const end = yield* this.#execute(title, lines);
+  *#bootLines(entry: MenuEntry, lines: readonly string[]): Thread<Left | undefined> {
+    const end = yield* this.#execute(entry, lines);
     const left = leaves(end);
     if (left !== undefined || end.end !== "error") return left;
     yield* pressAnyKey(this.#ui, true);
@@ -187,7 +187,7 @@ class RunningMenu {
       if (entry.locked && !this.#unlocked) return undefined;
       const end: RunEnd =
         entry.submenu === undefined
-          ? yield* this.#execute(entry.title, entry.source, i > 0)
+          ? yield* this.#execute(entry, entry.source, i > 0)
           : { end: "menu", menu: yield* entry.submenu() };
       if (end.end === "menu" && entry.submenu !== undefined) {
         const left = yield* runMenu(this.#ui, end.menu, this.#depth + 1);
@@ -202,11 +202,13 @@ class RunningMenu {
     return undefined;
   }
 
-  *#execute(title: string, lines: readonly string[], goesOn = false): Thread<RunEnd> {
+  *#execute(entry: MenuEntry, lines: readonly string[], goesOn = false): Thread<RunEnd> {
     const { screen } = this.#ui;
     if (!goesOn) screen.clear();
-    screen.print(this.#menu.look === "legacy" ? `  Booting '${title}'\n\n` : `  Booting \`${title}'\n\n`);
-    const end = yield* runLines(this.#ui, lines, true);
+    screen.print(
+      this.#menu.look === "legacy" ? `  Booting '${entry.title}'\n\n` : `  Booting \`${entry.title}'\n\n`,
+    );
+    const end = yield* runLines(this.#ui, lines, entry);
     printError(this.#ui, end);
     return end;
   }

@@ -1,18 +1,19 @@
 /** Running lines, and what comes of it. */
 import { Nanos } from "../../../lib/brand.ts";
 import type { Thread } from "../../minios/threads.ts";
-import type { RunEnd } from "../menu.ts";
+import type { MenuEntry, RunEnd } from "../menu.ts";
 import type { Ui } from "./ui.ts";
 
 /** GRUB 2 waits so long for the key that ends an error's display, when nobody has pressed one. */
 const ERROR_SECONDS = 10;
 
 /** Runs the lines, and boots what they loaded when they are an entry's or say so. */
-export function* runLines(ui: Ui, lines: readonly string[], entry: boolean): Thread<RunEnd> {
-  const end = yield* ui.shell.run(lines);
-  const boots = end.end === "boot" || (end.end === "done" && entry && ui.loader.loaded);
+export function* runLines(ui: Ui, lines: readonly string[], entry?: MenuEntry): Thread<RunEnd> {
+  const end = yield* ui.shell.run(lines, entry);
+  const isEntry = entry !== undefined;
+  const boots = end.end === "boot" || (end.end === "done" && isEntry && ui.loader.loaded);
   if (boots) return yield* ui.loader.boot();
-  if (end.end === "done" && entry && ui.shell.look === "legacy")
+  if (end.end === "done" && isEntry && ui.shell.look === "legacy")
     return {
       end: "error",
       error: "Error 8: Kernel must be loaded before booting",

@@ -9,6 +9,7 @@ import type { Terminal } from "../menu.ts";
 import { COLUMNS, difference, type Grid } from "./grid.ts";
 import { KeyDecoder } from "./keys.ts";
 import { type LineOptions, readLine } from "./line.ts";
+import { cut, harmless } from "./width.ts";
 
 /** The console that the screen is drawn on. */
 export interface ScreenIo {
@@ -32,6 +33,8 @@ export class Screen implements Terminal {
   /** What the terminal shows; undefined: lines. */
   #shown: Grid | undefined;
   #printed = 0;
+  /** Nothing stands on the line that the next text goes to. */
+  isAtLineStart = true;
 
   constructor(io: ScreenIo) {
     this.#io = io;
@@ -55,10 +58,17 @@ export class Screen implements Terminal {
       char === "\n" ? "\r\n" : char === "\t" ? "\t" : char === "\r" ? "" : `^${caret(char)}`,
     );
     this.#write(shown);
+    if (shown !== "") this.isAtLineStart = shown.endsWith("\n");
+  }
+
+  /** On a line of its own that is empty, in place of what was noted there before. */
+  note(text: string): void {
+    this.#write(`\r${cut(harmless(text), COLUMNS - 1)}\x1b[K${text === "" ? "" : "\r"}`);
   }
 
   clear(): void {
     this.#shown = undefined;
+    this.isAtLineStart = true;
     this.#write("\x1b[0m\x1b[?25h\x1b[H\x1b[2J");
   }
 
@@ -105,5 +115,3 @@ export class Screen implements Terminal {
 
 const caret = (char: string): string =>
   char === "\u007f" ? "?" : String.fromCharCode((char.charCodeAt(0) & 31) + 64);
-
-export { COLUMNS };

@@ -5,7 +5,6 @@ import { corrupt, unsupported } from "../../disk-reading.ts";
 import { decodeLzo1x } from "../../payload/lzop.ts";
 import { unzstdFrame } from "../../payload/zstd.ts";
 
-const NAMES = ["none", "zlib", "lzo", "zstd"];
 /** BTRFS_MAX_UNCOMPRESSED: the kernel packs no more at once. */
 export const UNPACKED_MAX = 128 * 1024;
 
@@ -18,8 +17,6 @@ export function decompress(kind: number, packed: Uint8Array, size: number, secto
   if (!out.ok) corrupt(`a compressed part of a file is damaged: ${out.why}`);
   return padded(out.value, size);
 }
-
-export const compressionName = (kind: number): string => NAMES[kind] ?? String(kind);
 
 function padded(bytes: Uint8Array, size: number): Uint8Array {
   if (bytes.length === size) return bytes;

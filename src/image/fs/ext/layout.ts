@@ -1,5 +1,5 @@
 /** ext2, ext3 and ext4 on the disk (Documentation/filesystems/ext4 in Linux; lib/ext2fs/ext2_fs.h). Little endian. */
-import { at, s32, struct, u8, u16, u32 } from "../../../lib/struct.ts";
+import { at, s32, struct, u16, u32 } from "../../../lib/struct.ts";
 
 export const SUPERBLOCK_AT = 1024;
 export const EXT_MAGIC = 0xef53;
@@ -51,7 +51,6 @@ export const I_BLOCK_BYTES = 60;
 export const I_EXTRA_ISIZE = 0x80;
 export const I_MTIME_EXTRA = 0x88;
 
-export const INDEX_FL = 0x1000;
 export const ENCRYPT_FL = 0x800;
 export const EXTENTS_FL = 0x80000;
 export const INLINE_DATA_FL = 0x1000_0000;
@@ -78,10 +77,3 @@ export const extentIndex = struct("ext4_extent_idx", 12, {
 });
 /** A length above this means that so much less was allocated, but never written. */
 export const WRITTEN_MAX = 32768;
-
-export const directoryEntry = struct("ext4_dir_entry_2", 8, {
-  inode: at(0, u32),
-  rec_len: at(4, u16),
-  name_len: at(6, u8),
-  file_type: at(7, u8),
-});
