@@ -1,0 +1,142 @@
+/**
+ * The second tier: code in which runs end again and again is hot, and becomes WebAssembly.
+ *
+ *   translator.sample()     after a run whose budget ended
+ *
+ * Regions are compiled some at a time (a module costs more than a function in it) and numbered as they come; when there
+ * are too many, or the core forgets its blocks, all go and the count begins anew.
+ */
+import { RIP, CPU } from "../layout.ts";
+import { findRegion } from "./graph.ts";
+import { buildModule, HELPERS, type HelperName } from "./module.ts";
+import { Records } from "./records.ts";
+import { translateRegion } from "./region.ts";
+
+/** What the core exports for us (core/index.ts, core/regions.ts). */
+export interface RegionCore extends Record<HelperName, unknown> {
+  readonly table: WebAssembly.Table;
+  knownBlock(): number;
+  jumpBlock(low: number, high: number): number;
+  blockGeneration(): number;
+  sinceRegion(): number;
+  decodeBuffer(): number;
+  installRegion(number: number, index: number, members: number, count: number): void;
+  dropRegions(): void;
+}
+
+export interface TranslatorOptions {
+  /** Samples that make a block hot. */
+  readonly threshold: number;
+  /** Hot blocks that are compiled together, and samples after which fewer are. */
+  readonly batch: number;
+  readonly patience: number;
+}
+
+export const DEFAULTS: TranslatorOptions = { threshold: 3, batch: 8, patience: 16 };
+
+/** Regions alive at a time. */
+const MAX_REGIONS = 2048;
+/** Blocks that samples are kept of. */
+const MAX_SAMPLED = 4096;
+/** A run that ended so soon after a region ended where the region stopped for its budget. */
+const ONE_BLOCK = 48;
+
+interface Candidate {
+  readonly block: number;
+  /** Virtual address of its page. */
+  readonly page: bigint;
+}
+
+export class Translator {
+  readonly #core: RegionCore;
+  readonly #records: Records;
+  readonly #memory: WebAssembly.Memory;
+  readonly #options: TranslatorOptions;
+  readonly #samples = new Map<number, number>();
+  #waiting: Candidate[] = [];
+  #waited = 0;
+  #regions = 0;
+  readonly #firstIndex: number;
+  #generation = 0;
+  /** Regions made so far, and the bytes of their modules. */
+  made = 0;
+  bytes = 0;
+
+  constructor(core: RegionCore, memory: WebAssembly.Memory, view: DataView, options: TranslatorOptions) {
+    this.#core = core;
+    this.#memory = memory;
+    this.#records = new Records(view);
+    this.#options = options;
+    this.#firstIndex = core.table.grow(MAX_REGIONS);
+  }
+
+  /** A run has just ended by its budget. */
+  sample(): void {
+    const core = this.#core;
+    if (core.blockGeneration() !== this.#generation) this.#forget();
+    if (this.#waiting.length > 0 && ++this.#waited >= this.#options.patience) this.#compile();
+    if (core.sinceRegion() < ONE_BLOCK) return;
+    const block = core.knownBlock() >>> 0;
+    if (block === 0) return;
+    const count = (this.#samples.get(block) ?? 0) + 1;
+    if (this.#samples.size >= MAX_SAMPLED) this.#samples.clear();
+    this.#samples.set(block, count);
+    if (count !== this.#options.threshold) return;
+    const rip = this.#records.view.getBigUint64(CPU + RIP, true);
+    this.#waiting.push({ block, page: rip & ~0xfffn });
+    if (this.#waiting.length >= this.#options.batch) this.#compile();
+  }
+
+  /** The core has forgotten its blocks. */
+  #forget(): void {
+    this.#generation = this.#core.blockGeneration();
+    this.#samples.clear();
+    this.#waiting = [];
+    this.#waited = 0;
+    this.#clearTable();
+  }
+
+  #clearTable(): void {
+    for (let i = 0; i < this.#regions; i++) this.#core.table.set(this.#firstIndex + i, null);
+    this.#regions = 0;
+  }
+
+  #compile(): void {
+    const core = this.#core;
+    const { view } = this.#records;
+    if (this.#regions + this.#waiting.length > MAX_REGIONS) {
+      core.dropRegions();
+      this.#clearTable();
+      this.#samples.clear();
+    }
+    const jumpBlock = (va: bigint): number =>
+      core.jumpBlock(Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))) >>> 0;
+    const made = [];
+    for (const { block, page } of this.#waiting) {
+      const blocks = findRegion(this.#records, block, page, jumpBlock);
+      if (blocks.length > 0) made.push(translateRegion(this.#records, blocks));
+    }
+    this.#waiting = [];
+    this.#waited = 0;
+    if (made.length === 0) return;
+    const bytes = buildModule(
+      made.map((region) => region.body),
+      this.#memory.buffer.byteLength / 65_536,
+    );
+    const imports = Object.fromEntries(Object.keys(HELPERS).map((name) => [name, core[name as HelperName]]));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      core: { ...imports, memory: this.#memory },
+    });
+    made.forEach(({ members }, i) => {
+      const index = this.#firstIndex + this.#regions;
+      core.table.set(index, exports[String(i)]);
+      const list = core.decodeBuffer();
+      members.forEach(({ name }, m) => {
+        view.setUint32(list + 4 * m, name, true);
+      });
+      core.installRegion(this.#regions++, index, list, members.length);
+    });
+    this.made += made.length;
+    this.bytes += bytes.length;
+  }
+}
