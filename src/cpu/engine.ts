@@ -109,6 +109,11 @@ class CoreEngine implements Engine {
     return this.#core.decodeLength();
   }
 
+  /** Did the last run end where translated code used its budget up? For tests and figures. */
+  endedInRegion(): boolean {
+    return this.translator?.endedInRegion() ?? false;
+  }
+
   /** Bytes that decoded blocks take. */
   blockBytes(): number {
     return this.#core.blockBytes();

@@ -75,7 +75,7 @@ export class Translator {
     const core = this.#core;
     if (core.blockGeneration() !== this.#generation) this.#forget();
     if (this.#waiting.length > 0 && ++this.#waited >= this.#options.patience) this.#compile();
-    if (core.sinceRegion() < ONE_BLOCK) return;
+    if (this.endedInRegion()) return;
     const block = core.knownBlock() >>> 0;
     if (block === 0) return;
     const count = (this.#samples.get(block) ?? 0) + 1;
@@ -85,6 +85,11 @@ export class Translator {
     const rip = this.#records.view.getBigUint64(CPU + RIP, true);
     this.#waiting.push({ block, page: rip & ~0xfffn });
     if (this.#waiting.length >= this.#options.batch) this.#compile();
+  }
+
+  /** Did the last run, which its budget ended, end where a region stopped for that? */
+  endedInRegion(): boolean {
+    return this.#core.sinceRegion() < ONE_BLOCK;
   }
 
   /** The core has forgotten its blocks. */
