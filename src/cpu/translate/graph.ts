@@ -6,11 +6,15 @@
  */
 import { CALL, CROSS, JCC, JMP, LOOKUP, NEXT, RET, SHL_AI } from "../core/ops.ts";
 import { UNLINKED } from "../core/record.ts";
+import { isTranslated } from "./instruction.ts";
 import { RECORD_SIZE, type Records } from "./records.ts";
 
 /** Instructions and blocks of one region at most. */
-const MAX_INSTRUCTIONS = 400;
+const MAX_INSTRUCTIONS = 300;
 const MAX_BLOCKS = 100;
+/** Instructions of one without a loop: at most, and so many that entering it is worth while. */
+const MAX_STRAIGHT = 120;
+const MIN_STRAIGHT = 6;
 const PAGE_SIZE = 4096;
 
 export interface Edge {
@@ -39,8 +43,55 @@ export interface Block {
 /** Block that was jumped to at an address lately, 0 if none. */
 export type JumpBlock = (va: bigint) => number;
 
-/** The head first. `page`: virtual address of its page. */
+/** The head first; empty: nothing worth while. `page`: virtual address of its page. */
 export function findRegion(records: Records, head: number, page: bigint, jumpBlock: JumpBlock): Block[] {
+  const blocks = reachable(records, head, page, jumpBlock);
+  if (blocks.length === 0 || !isTranslated(records, head)) return [];
+  const loop = cycleOf(blocks);
+  if (loop.size > 0) return keep(blocks, (block) => loop.has(block));
+  let instructions = 0;
+  const straight = keep(blocks, (block) => {
+    instructions += instructionsOf(records, block.name);
+    return instructions <= MAX_STRAIGHT;
+  });
+  return isWorthwhile(records, straight) ? straight : [];
+}
+
+/** Is there enough to do before the interpreter has to be asked? */
+function isWorthwhile(records: Records, blocks: readonly Block[]): boolean {
+  let instructions = 0;
+  for (const { name } of blocks) {
+    const end = name + records.count(name) * RECORD_SIZE;
+    for (let rec = name; rec < end && isTranslated(records, rec); rec += RECORD_SIZE) instructions++;
+    if (instructions >= MIN_STRAIGHT) return true;
+  }
+  return false;
+}
+
+/** These blocks alone; edges to others leave the region. */
+function keep(blocks: readonly Block[], wanted: (block: Block) => boolean): Block[] {
+  const kept = blocks.filter((block, i) => wanted(block) || i === 0);
+  const set = new Set(kept);
+  for (const block of kept) for (const edge of block.edges) if (edge.to && !set.has(edge.to)) edge.to = undefined;
+  return kept;
+}
+
+/** The blocks from which the head can be reached again. */
+function cycleOf(blocks: readonly Block[]): Set<Block> {
+  const before = new Map<Block, Block[]>(blocks.map((block) => [block, []]));
+  for (const block of blocks) for (const edge of block.edges) if (edge.to) before.get(edge.to)?.push(block);
+  const cycle = new Set<Block>();
+  const todo = [...(before.get(blocks[0] as Block) ?? [])];
+  for (let block = todo.pop(); block !== undefined; block = todo.pop()) {
+    if (cycle.has(block)) continue;
+    cycle.add(block);
+    todo.push(...(before.get(block) ?? []));
+  }
+  return cycle;
+}
+
+/** The blocks reached from the head, nearest first. */
+function reachable(records: Records, head: number, page: bigint, jumpBlock: JumpBlock): Block[] {
   const blocks: Block[] = [];
   const byName = new Map<number, Block>();
   const sites = new Map<Block, Block[]>();

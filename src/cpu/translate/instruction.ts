@@ -26,7 +26,7 @@ import {
   pushB,
   setccA,
 } from "./moves.ts";
-import { RECORD_SIZE } from "./records.ts";
+import { RECORD_SIZE, type Records } from "./records.ts";
 import { imulAB, imulABI, imulAM, mul64, shiftAI } from "./shifts.ts";
 
 /** Second-level handlers that never branch or stop when they succeed: the core does them for us. */
@@ -115,6 +115,18 @@ function isPlain(o: number): boolean {
   );
 }
 
+/** Can a region do this record? (A return only if it knows where to.) */
+export function isTranslated(records: Records, rec: number): boolean {
+  const o = records.op(rec);
+  if (o >= op.MAIN_END) return isStepped(records, rec);
+  return o !== op.LOOKUP && o !== op.CROSS && o !== op.CALL_B && o !== op.CALL_M && o !== op.RET && !within(o, op.JMP_B, 2);
+}
+
+function isStepped(records: Records, rec: number): boolean {
+  const o = records.op(rec);
+  return STEPPED.has(o) || (STRINGS.has(o) && !(records.c(rec) & op.STR_REP));
+}
+
 /** False: only the interpreter can do it. */
 export function instruction(e: Emitter): boolean {
   const o = e.records.op(e.rec);
@@ -150,7 +162,7 @@ export function instruction(e: Emitter): boolean {
   else if (o === op.CDQ) cdq(e, 2);
   else if (o === op.CQO) cdq(e, 3);
   else if (o === op.MUL64_B) mul64(e, live());
-  else if (STEPPED.has(o) || (STRINGS.has(o) && !(e.records.c(e.rec) & op.STR_REP))) step(e);
+  else if (isStepped(e.records, e.rec)) step(e);
   else return false;
   return true;
 }

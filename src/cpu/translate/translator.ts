@@ -32,7 +32,7 @@ export interface TranslatorOptions {
   readonly patience: number;
 }
 
-export const DEFAULTS: TranslatorOptions = { threshold: 3, batch: 8, patience: 16 };
+export const DEFAULTS: TranslatorOptions = { threshold: 4, batch: 16, patience: 64 };
 
 /** Regions alive at a time. */
 const MAX_REGIONS = 2048;
