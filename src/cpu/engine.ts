@@ -1,7 +1,8 @@
 /** The engine: the compiled core (core/) bound to one machine memory. */
+
+import { EXIT_BUDGET } from "./layout.ts";
 import { allocateMemory, FrameMemory, type SlotExports } from "./memory.ts";
 import { DEFAULTS, type RegionCore, Translator, type TranslatorOptions } from "./translate/translator.ts";
-import { EXIT_BUDGET } from "./layout.ts";
 import type { Engine, MachineMemory } from "./types.ts";
 
 export interface EngineOptions {

@@ -8,6 +8,8 @@ import type { DomainConfig } from "../toolstack/config/domain-config.ts";
 import type { GuestFile } from "../toolstack/plan/create.ts";
 
 export interface HostOptions {
+  /** Hot guest code is translated to WebAssembly; it only saves host time. Default: unless $XLAB_TRANSLATE is "off". */
+  readonly translate?: boolean;
   /** Default 16384. */
   readonly memoryMib?: number;
   /** Default 4. */

@@ -129,6 +129,15 @@ export function jumpTarget(rip: u64): u32 {
   return load<u64>(j) == rip && load<u32>(j, 8) == load<u32>(GEN) ? load<u32>(j, 12) : 0;
 }
 
+/** The block that this link leads to, also if the one it names has been dropped and there is another; else 0. */
+export function relink(link: u32): u32 {
+  const block = load<u32>(link);
+  if (load<u16>(block, R_OP) != LOOKUP) return block;
+  const now = findBlock(load<u32>(block - HEADER, H_ADDRESS));
+  if (now) store<u32>(link, now);
+  return now;
+}
+
 function findBlock(host: u32): u32 {
   for (let b = load<u32>(hashOf(host)); b; b = load<u32>(b, H_CHAIN)) {
     if (load<u32>(b, H_ADDRESS) == host) return b + HEADER;

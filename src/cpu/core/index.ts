@@ -5,7 +5,7 @@ import {
   CPU, CPU_SIZE, EXIT_BUDGET, EXIT_FAULT, EXIT_STORE, FPU, ICOUNT, MXCSR, PV_USER, RFLAGS, RIP, SLOT_HAS_CODE, SLOT_PROTECTED,
   DR0, VCPU_INDEX, X_ERROR, X_VECTOR,
 } from "../layout";
-import { blockBytes, blockEpoch, flushBlocks, jumpTarget, knownBlock, lookup, stepBlock } from "./blocks";
+import { blockBytes, blockEpoch, flushBlocks, jumpTarget, knownBlock, lookup, relink, stepBlock } from "./blocks";
 import { decode, undefinedOpcode } from "./decode";
 import { exec } from "./exec";
 import { foldFlags, TF, unfoldFlags } from "./flags";
@@ -197,7 +197,7 @@ export function noteWrite(mfn: u32, offset: u32, length: u32): void {
 
 // ── for the translator ──
 
-export { knownBlock };
+export { knownBlock, relink };
 
 /** Grows whenever all blocks (and regions) are forgotten. */
 export function blockGeneration(): u32 {

@@ -1,8 +1,10 @@
 /** ADD…CMP, TEST, INC, DEC, NEG, NOT: registers and memory. `size`: 0 = 8 bit … 3 = 64. */
+
+import { ADD, DEC, INC } from "../core/flag-kinds.ts";
 import { OP } from "./code.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import { carry, kindWord, setLogic, setResult, setSub } from "./flags.ts";
-import { ADD, ADD_OR_ADC, DEC, INC } from "./known.ts";
+import { ADD_OR_ADC } from "./known.ts";
 import { A, B, FA, FB, FC, KIND, OVER, R } from "./locals.ts";
 
 /** As in the opcode map. */
@@ -223,5 +225,8 @@ export function unaryM(e: Emitter, kind: number, size: number): void {
   e.writable(1 << size);
   e.load(size);
   e.code.set(local);
-  e.store(size, unary(e, kind, size, () => e.code.get(local), true));
+  e.store(
+    size,
+    unary(e, kind, size, () => e.code.get(local), true),
+  );
 }

@@ -94,7 +94,14 @@ export class Emitter {
     const mask = WIDTH_MASK[size as 0 | 1];
     code.i32(mask).op(OP.i32And, OP.extendU);
     if (register.high) code.i64(8).op(OP.i64Shl);
-    code.set(T0).get(local).i64(register.high ? ~0xff00 : ~mask).op(OP.i64And).get(T0).op(OP.i64Or).set(local);
+    code
+      .set(T0)
+      .get(local)
+      .i64(register.high ? ~0xff00 : ~mask)
+      .op(OP.i64And)
+      .get(T0)
+      .op(OP.i64Or)
+      .set(local);
   }
 
   /** The register at R_A. */
@@ -167,7 +174,11 @@ export class Emitter {
     code.get(TLB).op(OP.i32Add).tee(ENTRY).memory(MEM.i64Load, table).get(VA);
     if (bytes > 1) code.i64(bytes - 1).op(OP.i64Add);
     code.i64(-4096).op(OP.i64And, OP.i64Eq).if(I32);
-    code.get(ENTRY).memory(MEM.i32Load, table + 8).get(VA).op(OP.wrap, OP.i32Add);
+    code
+      .get(ENTRY)
+      .memory(MEM.i32Load, table + 8)
+      .get(VA)
+      .op(OP.wrap, OP.i32Add);
     code.else().get(VA).i32(bytes).call(helper).tee(HOST).op(OP.i32Eqz);
     this.leaveIf();
     code.get(HOST).end().set(HOST);
@@ -193,4 +204,3 @@ export class Emitter {
     this.code.memory(STORES[size as 0 | 1 | 2 | 3]);
   }
 }
-

@@ -1,18 +1,9 @@
 /** Lazy flags in locals: setting them, and asking them for a condition. */
+
+import { ADD, CF, DEC, EXPLICIT, INC, OF, SBB, SUB } from "../core/flag-kinds.ts";
 import { MEM, OP, typed } from "./code.ts";
 import type { Emitter, Push } from "./emitter.ts";
-import {
-  ADD,
-  ADD_OR_ADC,
-  CF,
-  DEC,
-  EXPLICIT,
-  INC,
-  type Known,
-  OF,
-  RESULT,
-  SUB,
-} from "./known.ts";
+import { ADD_OR_ADC, type Known } from "./known.ts";
 import { FA, FB, FC, KIND, OVER } from "./locals.ts";
 import { HELPER } from "./module.ts";
 
@@ -62,11 +53,17 @@ export function setOver(e: Emitter, mask: number, values: Push): void {
   const { known } = e;
   if (known.maybeOver & ~mask) {
     // what stays replaced
-    e.code.get(OVER).i32(~(mask | (mask << 16))).op(OP.i32And);
+    e.code
+      .get(OVER)
+      .i32(~(mask | (mask << 16)))
+      .op(OP.i32And);
     values();
     e.code.op(OP.i32Or);
   } else values();
-  e.code.i32(mask << 16).op(OP.i32Or).set(OVER);
+  e.code
+    .i32(mask << 16)
+    .op(OP.i32Or)
+    .set(OVER);
   e.known = { ...known, over: known.over | mask, maybeOver: known.maybeOver | mask };
   e.flagsWritten = true;
 }
@@ -150,15 +147,20 @@ function canSign(known: Known): boolean {
 
 function sign(e: Emitter): void {
   const { known } = e;
-  if (known.kind === EXPLICIT) return flag(e, 7);
-  difference(e, known);
-  e.constant(0, known.size);
-  e.op(OP.i32LtS, known.size);
+  if (known.kind === EXPLICIT) flag(e, 7);
+  else {
+    difference(e, known);
+    e.constant(0, known.size);
+    e.op(OP.i32LtS, known.size);
+  }
 }
 
 function parity(e: Emitter): void {
   const { known, code } = e;
-  if (known.kind === EXPLICIT) return flag(e, 2);
+  if (known.kind === EXPLICIT) {
+    flag(e, 2);
+    return;
+  }
   operand(e, FA, known.size);
   if (!known.zeroB) {
     operand(e, FB, known.size);
@@ -170,7 +172,9 @@ function parity(e: Emitter): void {
 
 /** Can CF be asked without help? */
 function canCarry(known: Known): boolean {
-  return (known.over & CF) !== 0 || (known.kind !== undefined && !(known.maybeOver & CF) && known.kind !== 3);
+  return (
+    (known.over & CF) !== 0 || (known.kind !== undefined && !(known.maybeOver & CF) && known.kind !== SBB)
+  );
 }
 
 function knownCarry(e: Emitter): void {
@@ -199,9 +203,11 @@ function knownCarry(e: Emitter): void {
 
 /** Pushes CF as an i32, 0 or 1. */
 export function carry(e: Emitter): void {
-  if (canCarry(e.known)) return knownCarry(e);
-  pushAll(e);
-  e.code.call(HELPER.regionCarry);
+  if (canCarry(e.known)) knownCarry(e);
+  else {
+    pushAll(e);
+    e.code.call(HELPER.regionCarry);
+  }
 }
 
 function canOverflow(known: Known): boolean {
@@ -219,7 +225,12 @@ function overflow(e: Emitter): void {
   }
   const top = (): void => {
     if (size === 3) code.i64(63).op(OP.i64ShrU, OP.wrap);
-    else code.i32((8 << size) - 1).op(OP.i32ShrU).i32(1).op(OP.i32And);
+    else
+      code
+        .i32((8 << size) - 1)
+        .op(OP.i32ShrU)
+        .i32(1)
+        .op(OP.i32And);
   };
   const [xor, and, sub] = [OP.i32Xor, OP.i32And, OP.i32Sub].map((op) => typed(op, size === 3)) as [
     number,
@@ -322,5 +333,3 @@ export function condition(e: Emitter, cc: number): void {
   pushAll(e);
   code.i32(cc).call(HELPER.regionCondition);
 }
-
-export { RESULT };

@@ -5,7 +5,7 @@
  * cache each time; such an edge is `checked`: the region asks the same entry, and leaves if it says something else.
  */
 import { CALL, CROSS, JCC, JMP, LOOKUP, NEXT, RET, SHL_AI } from "../core/ops.ts";
-import { UNLINKED } from "../core/record.ts";
+import { R_LINK, UNLINKED } from "../core/record.ts";
 import { isTranslated } from "./instruction.ts";
 import { RECORD_SIZE, type Records } from "./records.ts";
 
@@ -40,12 +40,17 @@ export interface Block {
   readonly edges: Edge[];
 }
 
-/** Block that was jumped to at an address lately, 0 if none. */
-export type JumpBlock = (va: bigint) => number;
+/** What the core knows of blocks (core/blocks.ts). */
+export interface Blocks {
+  /** Block that was jumped to at an address lately, 0 if none. */
+  jumpBlock(va: bigint): number;
+  /** Block that the link word at this address leads to, 0 if none. */
+  relink(link: number): number;
+}
 
 /** The head first; empty: nothing worth while. `page`: virtual address of its page. */
-export function findRegion(records: Records, head: number, page: bigint, jumpBlock: JumpBlock): Block[] {
-  const blocks = reachable(records, head, page, jumpBlock);
+export function findRegion(records: Records, head: number, page: bigint, core: Blocks): Block[] {
+  const blocks = reachable(records, head, page, core);
   if (blocks.length === 0 || !isTranslated(records, head)) return [];
   const loop = cycleOf(blocks);
   if (loop.size > 0) return keep(blocks, (block) => loop.has(block));
@@ -72,7 +77,8 @@ function isWorthwhile(records: Records, blocks: readonly Block[]): boolean {
 function keep(blocks: readonly Block[], wanted: (block: Block) => boolean): Block[] {
   const kept = blocks.filter((block, i) => wanted(block) || i === 0);
   const set = new Set(kept);
-  for (const block of kept) for (const edge of block.edges) if (edge.to && !set.has(edge.to)) edge.to = undefined;
+  for (const block of kept)
+    for (const edge of block.edges) if (edge.to && !set.has(edge.to)) edge.to = undefined;
   return kept;
 }
 
@@ -91,7 +97,7 @@ function cycleOf(blocks: readonly Block[]): Set<Block> {
 }
 
 /** The blocks reached from the head, nearest first. */
-function reachable(records: Records, head: number, page: bigint, jumpBlock: JumpBlock): Block[] {
+function reachable(records: Records, head: number, page: bigint, core: Blocks): Block[] {
   const blocks: Block[] = [];
   const byName = new Map<number, Block>();
   const sites = new Map<Block, Block[]>();
@@ -102,7 +108,8 @@ function reachable(records: Records, head: number, page: bigint, jumpBlock: Jump
     const known = byName.get(name);
     if (known !== undefined) return known.page === at ? known : undefined;
     const size = instructionsOf(records, name);
-    if (size === 0 || blocks.length === MAX_BLOCKS || instructions + size > MAX_INSTRUCTIONS) return undefined;
+    if (size === 0 || blocks.length === MAX_BLOCKS || instructions + size > MAX_INSTRUCTIONS)
+      return undefined;
     instructions += size;
     const block = {} as Block;
     Object.assign(block, {
@@ -116,7 +123,7 @@ function reachable(records: Records, head: number, page: bigint, jumpBlock: Jump
     blocks.push(block);
     return block;
   };
-  const jumpTo = (at: number, offset: number): number => jumpBlock(page + BigInt(at) + BigInt(offset));
+  const jumpTo = (at: number, offset: number): number => core.jumpBlock(page + BigInt(at) + BigInt(offset));
   const pageOf = (offset: number): number => Math.floor(offset / PAGE_SIZE) * PAGE_SIZE;
 
   add(head, 0, undefined);
@@ -130,7 +137,7 @@ function reachable(records: Records, head: number, page: bigint, jumpBlock: Jump
       const link = records.link(record);
       let target = 0;
       if (!inPage) target = jumpTo(from.page, offset);
-      else if (!(link & UNLINKED)) target = link;
+      else if (!(link & UNLINKED)) target = core.relink(record + R_LINK);
       let to: Block | undefined;
       if (target !== 0) to = add(target, from.page + pageOf(offset), isCall ? undefined : from.callee);
       from.edges.push({ from, to, record, target: inPage ? target : 0, checked: !inPage });

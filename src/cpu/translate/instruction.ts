@@ -119,7 +119,14 @@ function isPlain(o: number): boolean {
 export function isTranslated(records: Records, rec: number): boolean {
   const o = records.op(rec);
   if (o >= op.MAIN_END) return isStepped(records, rec);
-  return o !== op.LOOKUP && o !== op.CROSS && o !== op.CALL_B && o !== op.CALL_M && o !== op.RET && !within(o, op.JMP_B, 2);
+  return (
+    o !== op.LOOKUP &&
+    o !== op.CROSS &&
+    o !== op.CALL_B &&
+    o !== op.CALL_M &&
+    o !== op.RET &&
+    !within(o, op.JMP_B, 2)
+  );
 }
 
 function isStepped(records: Records, rec: number): boolean {
@@ -186,7 +193,11 @@ function micro(e: Emitter, o: number): boolean {
 export function spill(e: Emitter, registers: number): void {
   const { code } = e;
   for (let r = 0; r < 16; r++)
-    if (registers & (1 << r)) code.i32(0).get(REGISTERS + r).memory(MEM.i64Store, CPU + GPR + 8 * r);
+    if (registers & (1 << r))
+      code
+        .i32(0)
+        .get(REGISTERS + r)
+        .memory(MEM.i64Store, CPU + GPR + 8 * r);
   if (!e.flagsWritten) return;
   pushAll(e);
   code.call(HELPER.regionFlags);
@@ -215,7 +226,11 @@ function step(e: Emitter): void {
 
 export function reload(e: Emitter, registers: number): void {
   for (let r = 0; r < 16; r++)
-    if (registers & (1 << r)) e.code.i32(0).memory(MEM.i64Load, CPU + GPR + 8 * r).set(REGISTERS + r);
+    if (registers & (1 << r))
+      e.code
+        .i32(0)
+        .memory(MEM.i64Load, CPU + GPR + 8 * r)
+        .set(REGISTERS + r);
 }
 
 export function storePage(e: Emitter): void {

@@ -44,7 +44,10 @@ export function buildModule(bodies: readonly Uint8Array[], pages: number): Uint8
 
   const types = new Code().unsigned(TYPES.length);
   for (const { takes, gives } of TYPES) {
-    types.byte(0x60).unsigned(takes.length).op(...takes);
+    types
+      .byte(0x60)
+      .unsigned(takes.length)
+      .op(...takes);
     types.unsigned(gives.length).op(...gives);
   }
   section(out, 1, types);
@@ -62,7 +65,9 @@ export function buildModule(bodies: readonly Uint8Array[], pages: number): Uint8
 
   const exports = new Code().unsigned(bodies.length);
   bodies.forEach((_, i) => {
-    name(exports, String(i)).byte(0).unsigned(NAMES.length + i);
+    name(exports, String(i))
+      .byte(0)
+      .unsigned(NAMES.length + i);
   });
   section(out, 7, exports);
 

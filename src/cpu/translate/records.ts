@@ -1,8 +1,7 @@
 /** Decoded records (core/record.ts) as the translator reads them. */
-import { CPU, GPR } from "../layout.ts";
+
 import { ENTER } from "../core/ops.ts";
 import {
-  RECORD_SIZE,
   R_A,
   R_B,
   R_BASE,
@@ -18,7 +17,9 @@ import {
   R_OP,
   R_REL,
   R_SCALE,
+  RECORD_SIZE,
 } from "../core/record.ts";
+import { CPU, GPR } from "../layout.ts";
 
 /** Before a block's name (core/blocks.ts): u16 offset in its page, u16 records in it; u32 the region it heads. */
 const FROM_BEFORE = 20;
@@ -46,6 +47,10 @@ export class Records {
   /** Offset of the block's first instruction in its page. */
   from(block: number): number {
     return this.view.getUint16(block - FROM_BEFORE, true);
+  }
+  /** Is it the head of a region? */
+  entersRegion(block: number): boolean {
+    return this.view.getUint16(block + R_OP, true) === ENTER;
   }
   /** The handler; of a head that enters a region, the one that stood there. */
   op(rec: number): number {

@@ -1,6 +1,17 @@
 /** A region's function: state in, blocks as nested loops, state out. */
 import { CALL, JCC, JMP, NEXT, RET, SHL_AI } from "../core/ops.ts";
-import { F_A, F_B, F_C, F_KIND, GEN, JUMPS, JUMPS_MASK, LEFT as LEFT_ADDRESS, PAGE_VA, TLB as TLB_ADDRESS } from "../core/state.ts";
+import {
+  F_A,
+  F_B,
+  F_C,
+  F_KIND,
+  GEN,
+  JUMPS,
+  JUMPS_MASK,
+  LEFT as LEFT_ADDRESS,
+  PAGE_VA,
+  TLB as TLB_ADDRESS,
+} from "../core/state.ts";
 import { MEM, OP } from "./code.ts";
 import { Emitter, type Push } from "./emitter.ts";
 import { condition, loadFlags } from "./flags.ts";
@@ -144,7 +155,10 @@ class Walk {
   /** Pushes the address that a checked edge goes to. */
   #pushTarget(edge: Edge): void {
     const to = edge.to as Block;
-    this.#e.code.get(PAGE).i64(to.page - edge.from.page + to.offset).op(OP.i64Add);
+    this.#e.code
+      .get(PAGE)
+      .i64(to.page - edge.from.page + to.offset)
+      .op(OP.i64Add);
   }
 
   /** Leaves before this instruction unless the jump cache has `to` at the address that is pushed. Clobbers T2. */
@@ -160,9 +174,26 @@ class Walk {
   #pushIsCached(to: Block): void {
     const { code } = this.#e;
     code.get(T2).op(OP.wrap).get(T2).op(OP.wrap).i32(14).op(OP.i32ShrU, OP.i32Xor);
-    code.i32(JUMPS_MASK).op(OP.i32And).i32(4).op(OP.i32Shl).tee(ENTRY).memory(MEM.i64Load, JUMPS).get(T2).op(OP.i64Eq);
-    code.get(ENTRY).memory(MEM.i32Load, JUMPS + 8).i32(0).memory(MEM.i32Load, GEN).op(OP.i32Eq, OP.i32And);
-    code.get(ENTRY).memory(MEM.i32Load, JUMPS + 12).i32(to.name).op(OP.i32Eq, OP.i32And);
+    code
+      .i32(JUMPS_MASK)
+      .op(OP.i32And)
+      .i32(4)
+      .op(OP.i32Shl)
+      .tee(ENTRY)
+      .memory(MEM.i64Load, JUMPS)
+      .get(T2)
+      .op(OP.i64Eq);
+    code
+      .get(ENTRY)
+      .memory(MEM.i32Load, JUMPS + 8)
+      .i32(0)
+      .memory(MEM.i32Load, GEN)
+      .op(OP.i32Eq, OP.i32And);
+    code
+      .get(ENTRY)
+      .memory(MEM.i32Load, JUMPS + 12)
+      .i32(to.name)
+      .op(OP.i32Eq, OP.i32And);
   }
 
   #return(block: Block, count: number): void {

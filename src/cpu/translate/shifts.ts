@@ -1,8 +1,9 @@
 /** Shifts and rotations of registers by a constant; products. `size`: 2 or 3. */
+
+import { CF, OF, RESULT } from "../core/flag-kinds.ts";
 import { OP } from "./code.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import { setOver, setResult } from "./flags.ts";
-import { CF, OF, RESULT } from "./known.ts";
 import { A, A32, B, R, T0, T1, T2, T3 } from "./locals.ts";
 import { RAX, RDX } from "./moves.ts";
 
@@ -187,7 +188,12 @@ export function mul64(e: Emitter, setFlags: boolean): void {
       RESULT,
       3,
       () => code.get(r),
-      () => code.get(T3).op(OP.i64Eqz, OP.i32Eqz).i32(CF | OF).op(OP.i32Mul, OP.extendU),
+      () =>
+        code
+          .get(T3)
+          .op(OP.i64Eqz, OP.i32Eqz)
+          .i32(CF | OF)
+          .op(OP.i32Mul, OP.extendU),
     );
   code.get(r);
   e.write(RAX, 3);

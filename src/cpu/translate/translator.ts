@@ -6,8 +6,8 @@
  * Regions are compiled some at a time (a module costs more than a function in it) and numbered as they come; when there
  * are too many, or the core forgets its blocks, all go and the count begins anew.
  */
-import { RIP, CPU } from "../layout.ts";
-import { findRegion } from "./graph.ts";
+import { CPU, RIP } from "../layout.ts";
+import { type Blocks, findRegion } from "./graph.ts";
 import { buildModule, HELPERS, type HelperName } from "./module.ts";
 import { Records } from "./records.ts";
 import { translateRegion } from "./region.ts";
@@ -17,6 +17,7 @@ export interface RegionCore extends Record<HelperName, unknown> {
   readonly table: WebAssembly.Table;
   knownBlock(): number;
   jumpBlock(low: number, high: number): number;
+  relink(link: number): number;
   blockGeneration(): number;
   sinceRegion(): number;
   decodeBuffer(): number;
@@ -40,6 +41,9 @@ const MAX_REGIONS = 2048;
 const MAX_SAMPLED = 4096;
 /** A run that ended so soon after a region ended where the region stopped for its budget. */
 const ONE_BLOCK = 48;
+
+/** Samples after which a block that was not worth while is looked at again. */
+const HOPELESS = 1000;
 
 interface Candidate {
   readonly block: number;
@@ -81,7 +85,10 @@ export class Translator {
     const count = (this.#samples.get(block) ?? 0) + 1;
     if (this.#samples.size >= MAX_SAMPLED) this.#samples.clear();
     this.#samples.set(block, count);
-    if (count !== this.#options.threshold) return;
+    if (count < this.#options.threshold) return;
+    // from here on anew: it may be dropped
+    this.#samples.delete(block);
+    if (this.#records.entersRegion(block)) return;
     const rip = this.#records.view.getBigUint64(CPU + RIP, true);
     this.#waiting.push({ block, page: rip & ~0xfffn });
     if (this.#waiting.length >= this.#options.batch) this.#compile();
@@ -114,12 +121,16 @@ export class Translator {
       this.#clearTable();
       this.#samples.clear();
     }
-    const jumpBlock = (va: bigint): number =>
-      core.jumpBlock(Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))) >>> 0;
+    const blocks: Blocks = {
+      jumpBlock: (va) =>
+        core.jumpBlock(Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))) >>> 0,
+      relink: (link) => core.relink(link) >>> 0,
+    };
     const made = [];
     for (const { block, page } of this.#waiting) {
-      const blocks = findRegion(this.#records, block, page, jumpBlock);
-      if (blocks.length > 0) made.push(translateRegion(this.#records, blocks));
+      const found = findRegion(this.#records, block, page, blocks);
+      if (found.length === 0) this.#samples.set(block, -HOPELESS);
+      else made.push(translateRegion(this.#records, found));
     }
     this.#waiting = [];
     this.#waited = 0;

@@ -1,8 +1,16 @@
 /** Translated and interpreted, a program is the same at every stop: registers, flags, memory, instruction count, exit. */
 import { expect, test } from "vitest";
 import { CPU, CPU_SIZE, EXIT_BUDGET, FPU, PRIVATE, RIP, VCPU_INDEX } from "../../../src/cpu/layout.ts";
-import { CODE_MFN, DATA_MFN, Rig, STACK_MFN } from "../rig.ts";
-import { CODE_PAGES, DATA_PAGES, generator, prepare, randomProgram, reset } from "./programs.ts";
+import { bytes, CODE, CODE_MFN, DATA, DATA_MFN, P, Rig, STACK_MFN, U, W } from "../rig.ts";
+import {
+  CODE_PAGES,
+  DATA_PAGES,
+  exchangePages,
+  generator,
+  prepare,
+  randomProgram,
+  reset,
+} from "./programs.ts";
 
 const EAGER = { threshold: 1, batch: 1, patience: 1 };
 
@@ -37,9 +45,14 @@ function difference(a: Uint8Array, b: Uint8Array): string {
 }
 
 /** Runs a program on both, in the same slices. Answers how often regions ended a slice. */
-function play(seed: number, stops: number, most: number, selfModifying: boolean): number {
+function play(
+  seed: number,
+  stops: number,
+  most: number,
+  how: { selfModifying?: boolean; exchange?: boolean } = {},
+): number {
   const random = generator(seed);
-  const program = randomProgram(random, selfModifying);
+  const program = randomProgram(random, how.selfModifying ?? false);
   const rigs = pair();
   const begin = random(2 ** 32);
   for (const rig of rigs) prepare(rig, program, generator(begin));
@@ -57,7 +70,14 @@ function play(seed: number, stops: number, most: number, selfModifying: boolean)
       const again = random(2 ** 32);
       for (const rig of rigs) reset(rig, program, generator(again));
     }
-    if (stop % 16 === 0 && !memoryOf(plain).every((page, i) => same(page, memoryOf(translated)[i] as Uint8Array)))
+    if (how.exchange && random(8) === 0) {
+      const [from, to] = [random(CODE_PAGES), random(CODE_PAGES)];
+      for (const rig of rigs) exchangePages(rig, from, to);
+    }
+    if (
+      stop % 16 === 0 &&
+      !memoryOf(plain).every((page, i) => same(page, memoryOf(translated)[i] as Uint8Array))
+    )
       throw new Error(`${where}: memory differs`);
   }
   expect(memoryOf(translated)).toEqual(memoryOf(plain));
@@ -75,12 +95,60 @@ test.each([
   ["short slices", 1000, 40, 400],
 ] as const)("random programs, %s", { timeout: 300_000 }, (_, first, most, stops) => {
   let inRegions = 0;
-  for (let seed = first; seed < first + 60; seed++) inRegions += play(seed, stops, most, false);
+  for (let seed = first; seed < first + 40; seed++) inRegions += play(seed, stops, most);
   expect(inRegions).toBeGreaterThan(1000);
 });
 
 test("random programs that write to their own code", { timeout: 300_000 }, () => {
   let inRegions = 0;
-  for (let seed = 2000; seed < 2060; seed++) inRegions += play(seed, 200, 200, true);
+  for (let seed = 2000; seed < 2040; seed++) inRegions += play(seed, 200, 200, { selfModifying: true });
   expect(inRegions).toBeGreaterThan(200);
+});
+
+test("random programs whose pages change places", { timeout: 300_000 }, () => {
+  let inRegions = 0;
+  for (let seed = 3000; seed < 3040; seed++) inRegions += play(seed, 200, 300, { exchange: true });
+  expect(inRegions).toBeGreaterThan(200);
+});
+
+test("a region goes when a block in its middle is written to, and comes back", () => {
+  const rig = new Rig({ translate: EAGER });
+  rig.map(DATA, CODE_MFN, P | W | U, 2);
+  // mov eax, 1; add ebx, eax; jmp over 2; nops; dec ecx; jnz to the start; hlt
+  rig.load("b8 01 00 00 00  01 c3  eb 02 90 90  ff c9  75 f1  f4");
+  rig.setReg("rcx", 1000);
+  for (let i = 0; i < 8; i++) rig.run(40);
+  expect(rig.engine.endedInRegion()).toBe(true);
+  const made = rig.engine.translator?.made ?? 0;
+  const before = { ebx: rig.reg("rbx"), icount: rig.icount };
+  rig.write(CODE_MFN, 11, bytes("ff c1")); // inc ecx: it never ends
+  for (let i = 0; i < 8; i++) rig.run(40);
+  const rounds = Math.floor((rig.icount - before.icount) / 5);
+  expect(Math.abs(Number(rig.reg("rbx") - before.ebx) - rounds)).toBeLessThan(2);
+  expect(rig.reg("rcx")).toBeGreaterThan(900n);
+  expect(rig.engine.translator?.made).toBeGreaterThan(made);
+});
+
+test("many regions in turn: the oldest go, and all is well", { timeout: 120_000 }, () => {
+  const rig = new Rig({ translate: { threshold: 1, batch: 64, patience: 64 } });
+  rig.map(CODE, CODE_MFN, P | U, 64);
+  // 64 pages of loops: inc eax; dec ecx; jnz; jmp to the next
+  const loops = 64 * 170;
+  for (let i = 0; i < loops; i++) {
+    const at = Math.floor(i / 170) * 4096 + (i % 170) * 24;
+    const next = i + 1 < loops ? Math.floor((i + 1) / 170) * 4096 + ((i + 1) % 170) * 24 : 0;
+    const jump = new Uint8Array(4);
+    new DataView(jump.buffer).setInt32(0, next - (at + 16), true);
+    rig.write(
+      CODE_MFN,
+      at,
+      Uint8Array.from([0xb9, 20, 0, 0, 0, 0xff, 0xc0, 0xff, 0xc9, 0x75, 0xfa, 0xe9, ...jump]),
+    );
+  }
+  rig.set64(RIP, BigInt(CODE));
+  const rounds = 3;
+  while (Number(rig.reg("rax")) < rounds * loops * 20) expect(rig.run(50)).toBe(EXIT_BUDGET);
+  expect(rig.engine.translator?.made).toBeGreaterThan(4096);
+  // 62 instructions a loop, 20 of them counted
+  expect(Math.abs(rig.icount - (Number(rig.reg("rax")) / 20) * 62)).toBeLessThan(62);
 });

@@ -50,7 +50,7 @@ class Builder {
 
   imm(bytes: number): number[] {
     const kind = this.random(4);
-    const small = this.random(256) << 24 >> 24;
+    const small = (this.random(256) << 24) >> 24;
     return Array.from({ length: bytes }, (_, i) => {
       if (kind === 0) return i === bytes - 1 ? 0x7f + this.random(2) : this.random(2) * 0xff;
       if (kind === 1) return this.random(256);
@@ -78,7 +78,10 @@ class Builder {
       case 2: {
         // [rip + disp32] is far from here: patched by the caller's position; use an absolute address
         const at = DATA + 8 * this.random(64) + this.random(2);
-        return { rex: (reg >> 3) << 2, tail: [0x04 | r, 0x25, at & 0xff, (at >> 8) & 0xff, (at >> 16) & 0xff, 0] };
+        return {
+          rex: (reg >> 3) << 2,
+          tail: [0x04 | r, 0x25, at & 0xff, (at >> 8) & 0xff, (at >> 16) & 0xff, 0],
+        };
       }
       default: {
         const disp = this.random(128);
@@ -88,7 +91,14 @@ class Builder {
   }
 
   /** One instruction with ModRM. `size` in bytes. */
-  modrm(opcode: readonly number[], size: number, reg: number, tail: readonly number[] = [], inMemory = this.random(3) === 0, prefix: readonly number[] = []): void {
+  modrm(
+    opcode: readonly number[],
+    size: number,
+    reg: number,
+    tail: readonly number[] = [],
+    inMemory = this.random(3) === 0,
+    prefix: readonly number[] = [],
+  ): void {
     let rex = size === 8 ? 8 : 0;
     let operand: number[];
     if (inMemory) {
@@ -207,7 +217,7 @@ class Builder {
         this.modrm([this.pick([0x86, 0x87]) & (0xfe | w)], n, r);
         break;
       case 28:
-        this.modrm([0x0f, this.pick([0xb0, 0xc0]) | w], n, r, [], random(2) === 0, random(3) ? [] : []);
+        this.modrm([0x0f, this.pick([0xb0, 0xc0]) | w], n, r, [], random(2) === 0);
         break;
       case 29: {
         // bswap, cdqe, cdq, cqo, mov immediate, xchg, lahf, sahf, clc, stc, cmc
@@ -242,9 +252,16 @@ class Builder {
         const x = this.pick(OTHERS);
         const y = this.pick(OTHERS);
         const rex = (v: number): number[] => (v > 7 ? [0x41] : []);
-        this.bytes.push(...this.pick([[...rex(x), 0x50 | (x & 7)], [0x6a, ...this.imm(1)], [0x68, ...this.imm(4)], [0x9c]]));
+        this.bytes.push(
+          ...this.pick([[...rex(x), 0x50 | (x & 7)], [0x6a, ...this.imm(1)], [0x68, ...this.imm(4)], [0x9c]]),
+        );
         if (random(3)) this.plain();
-        this.bytes.push(...this.pick([[...rex(y), 0x58 | (y & 7)], [0x48, 0x8d, 0x64, 0x24, 0x08]]));
+        this.bytes.push(
+          ...this.pick([
+            [...rex(y), 0x58 | (y & 7)],
+            [0x48, 0x8d, 0x64, 0x24, 0x08],
+          ]),
+        );
         break;
       }
       case 31:
@@ -257,15 +274,48 @@ class Builder {
         break;
       case 32:
         // vectors
-        this.modrm([0x0f, this.pick([0x10, 0x11, 0x6f, 0x7f, 0xef, 0xd4, 0xfe, 0x6e, 0x7e, 0xd6])], 4, r & 7, [], true, [0x66]);
+        this.modrm(
+          [0x0f, this.pick([0x10, 0x11, 0x6f, 0x7f, 0xef, 0xd4, 0xfe, 0x6e, 0x7e, 0xd6])],
+          4,
+          r & 7,
+          [],
+          true,
+          [0x66],
+        );
         break;
       default:
         // writes to code: an immediate somewhere
         if (random(6) === 0) {
           const at = ALIAS + random(CODE_PAGES * 4096);
-          this.bytes.push(0xfe, 0x04, 0x25, at & 0xff, (at >> 8) & 0xff, (at >> 16) & 0xff, (at >> 24) & 0xff);
-        } else this.plain();
+          this.bytes.push(
+            0xfe,
+            0x04,
+            0x25,
+            at & 0xff,
+            (at >> 8) & 0xff,
+            (at >> 16) & 0xff,
+            (at >> 24) & 0xff,
+          );
+        } else if (random(2)) this.equal();
+        else this.plain();
     }
+  }
+
+  /** Operands that are often equal. */
+  equal(): void {
+    const x = this.pick(OTHERS);
+    const n = this.pick([1, 2, 4, 8]);
+    const rex = 0x40 | (n === 8 ? 8 : 0) | (x >> 3);
+    const head = n === 2 ? [0x66, rex] : [rex];
+    const opcode = n === 1 ? 0x80 : 0x83;
+    this.bytes.push(...head, opcode, 0xe0 | (x & 7), this.pick([1, 3, 0x80]));
+    this.bytes.push(
+      ...head,
+      opcode,
+      this.pick([0xf8, 0xf8, 0xe8, 0xc0]) | (x & 7),
+      this.pick([0, 1, 2, 0x80, 0x7f]),
+    );
+    this.bytes.push(0x0f, 0x90 | this.random(16), 0xc0 | this.random(3));
   }
 
   /** What cannot fault. */
@@ -275,7 +325,7 @@ class Builder {
   }
 }
 
-/** `patches`: let it write to its own code. */
+/** `selfModifying`: it writes to its own code. */
 export function randomProgram(random: Random, selfModifying: boolean): Program {
   const b = new Builder(random);
   const starts: number[] = [];
@@ -290,7 +340,12 @@ export function randomProgram(random: Random, selfModifying: boolean): Program {
     const before = b.bytes.length;
     b.instruction();
     // "fe 04 25": an INC of code
-    if (!selfModifying && b.bytes[before] === 0xfe && b.bytes[before + 1] === 0x04 && b.bytes[before + 2] === 0x25)
+    if (
+      !selfModifying &&
+      b.bytes[before] === 0xfe &&
+      b.bytes[before + 1] === 0x04 &&
+      b.bytes[before + 2] === 0x25
+    )
       b.bytes.length = before;
   };
   for (let i = 0; i < count; i++) {
@@ -369,6 +424,14 @@ export function prepare(rig: Rig, program: Program, random: Random): void {
   const data = Uint8Array.from({ length: DATA_PAGES * 4096 }, () => random(256));
   rig.write(DATA_MFN, 0, data);
   reset(rig, program, random);
+}
+
+/** Two pages of the code change places. */
+export function exchangePages(rig: Rig, a: number, b: number): void {
+  const [x, y] = [rig.getEntry(CODE + a * 4096), rig.getEntry(CODE + b * 4096)];
+  rig.setEntry(CODE + a * 4096, y);
+  rig.setEntry(CODE + b * 4096, x);
+  rig.engine.flushTlb();
 }
 
 /** After a fault, or at first: all registers, RIP at some block. */
