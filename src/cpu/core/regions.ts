@@ -40,6 +40,7 @@ let regions: u32 = 0;
 export function installRegion(number: u32, index: u32, members: u32, count: u32): void {
   const region = REGIONS + number * REGION_SIZE;
   const head = load<u32>(members);
+  if (load<u16>(head, R_OP) == ENTER) drop(load<u32>(head - REGION_OF));
   store<u32>(region, index, REGION_ENTRY);
   store<u32>(region, head, REGION_HEAD);
   store<u32>(region, count, REGION_COUNT);

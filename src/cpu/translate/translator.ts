@@ -45,19 +45,14 @@ const ONE_BLOCK = 48;
 /** Samples after which a block that was not worth while is looked at again. */
 const HOPELESS = 1000;
 
-interface Candidate {
-  readonly block: number;
-  /** Virtual address of its page. */
-  readonly page: bigint;
-}
-
 export class Translator {
   readonly #core: RegionCore;
   readonly #records: Records;
   readonly #memory: WebAssembly.Memory;
   readonly #options: TranslatorOptions;
   readonly #samples = new Map<number, number>();
-  #waiting: Candidate[] = [];
+  /** Hot blocks, and the virtual address of the page that each was met in. */
+  readonly #waiting = new Map<number, bigint>();
   #waited = 0;
   #regions = 0;
   readonly #firstIndex: number;
@@ -78,7 +73,7 @@ export class Translator {
   sample(): void {
     const core = this.#core;
     if (core.blockGeneration() !== this.#generation) this.#forget();
-    if (this.#waiting.length > 0 && ++this.#waited >= this.#options.patience) this.#compile();
+    if (this.#waiting.size > 0 && ++this.#waited >= this.#options.patience) this.#compile();
     if (this.endedInRegion()) return;
     const block = core.knownBlock() >>> 0;
     if (block === 0) return;
@@ -90,8 +85,8 @@ export class Translator {
     this.#samples.delete(block);
     if (this.#records.entersRegion(block)) return;
     const rip = this.#records.view.getBigUint64(CPU + RIP, true);
-    this.#waiting.push({ block, page: rip & ~0xfffn });
-    if (this.#waiting.length >= this.#options.batch) this.#compile();
+    this.#waiting.set(block, rip & ~0xfffn);
+    if (this.#waiting.size >= this.#options.batch) this.#compile();
   }
 
   /** Did the last run, which its budget ended, end where a region stopped for that? */
@@ -103,7 +98,7 @@ export class Translator {
   #forget(): void {
     this.#generation = this.#core.blockGeneration();
     this.#samples.clear();
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#waited = 0;
     this.#clearTable();
   }
@@ -116,7 +111,7 @@ export class Translator {
   #compile(): void {
     const core = this.#core;
     const { view } = this.#records;
-    if (this.#regions + this.#waiting.length > MAX_REGIONS) {
+    if (this.#regions + this.#waiting.size > MAX_REGIONS) {
       core.dropRegions();
       this.#clearTable();
       this.#samples.clear();
@@ -127,12 +122,12 @@ export class Translator {
       relink: (link) => core.relink(link) >>> 0,
     };
     const made = [];
-    for (const { block, page } of this.#waiting) {
+    for (const [block, page] of this.#waiting) {
       const found = findRegion(this.#records, block, page, blocks);
       if (found.length === 0) this.#samples.set(block, -HOPELESS);
       else made.push(translateRegion(this.#records, found));
     }
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#waited = 0;
     if (made.length === 0) return;
     const bytes = buildModule(
