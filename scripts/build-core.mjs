@@ -18,6 +18,7 @@ const args = [
   "--runtime",
   "stub",
   "--importMemory",
+  "--exportTable",
   "--initialMemory",
   "16",
   "--memoryBase",

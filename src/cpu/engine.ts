@@ -1,5 +1,8 @@
 /** The engine: the compiled core (core/) bound to one machine memory. */
+
+import { EXIT_BUDGET } from "./layout.ts";
 import { allocateMemory, FrameMemory, type SlotExports } from "./memory.ts";
+import { DEFAULTS, type RegionCore, Translator, type TranslatorOptions } from "./translate/translator.ts";
 import type { Engine, MachineMemory } from "./types.ts";
 
 export interface EngineOptions {
@@ -7,10 +10,12 @@ export interface EngineOptions {
   readonly core: Uint8Array | WebAssembly.Module;
   /** 64 KiB pages of machine memory wanted, default 65,536 (4 GiB of address space; RSS grows as frames are touched). */
   readonly memoryPages?: number;
+  /** Hot code is translated to WebAssembly: default yes; options are for tests. */
+  readonly translate?: boolean | TranslatorOptions;
 }
 
 /** What core/index.ts exports. */
-interface CoreExports extends SlotExports {
+interface CoreExports extends SlotExports, RegionCore {
   init(pages: number): void;
   createVcpu(): number;
   destroyVcpu(vcpu: number): void;
@@ -33,10 +38,12 @@ interface CoreExports extends SlotExports {
 class CoreEngine implements Engine {
   readonly mem: MachineMemory;
   readonly #core: CoreExports;
+  readonly translator: Translator | undefined;
 
-  constructor(core: CoreExports, mem: MachineMemory) {
+  constructor(core: CoreExports, mem: MachineMemory, translator: Translator | undefined) {
     this.#core = core;
     this.mem = mem;
+    this.translator = translator;
   }
 
   createVcpu(): number {
@@ -58,7 +65,9 @@ class CoreEngine implements Engine {
   }
 
   run(budget: number): number {
-    return this.#core.run(budget);
+    const exit = this.#core.run(budget);
+    if (exit === EXIT_BUDGET) this.translator?.sample();
+    return exit;
   }
 
   probeStore(): 0 | 1 {
@@ -101,6 +110,11 @@ class CoreEngine implements Engine {
     return this.#core.decodeLength();
   }
 
+  /** Did the last run end where translated code used its budget up? For tests and figures. */
+  endedInRegion(): boolean {
+    return this.translator?.endedInRegion() ?? false;
+  }
+
   /** Bytes that decoded blocks take. */
   blockBytes(): number {
     return this.#core.blockBytes();
@@ -117,5 +131,8 @@ export function createEngine(options: EngineOptions): CoreEngine {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const core = exports as unknown as CoreExports;
   core.init(memory.buffer.byteLength / 4096);
-  return new CoreEngine(core, new FrameMemory(memory, core));
+  const mem = new FrameMemory(memory, core);
+  const how = options.translate ?? true;
+  if (how === false) return new CoreEngine(core, mem, undefined);
+  return new CoreEngine(core, mem, new Translator(core, memory, mem.view, how === true ? DEFAULTS : how));
 }

@@ -11,6 +11,13 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array | ArrayBuffer);
   }
+  /** Of functions. */
+  class Table {
+    private constructor();
+    /** Answers the old length. */
+    grow(by: number): number;
+    set(index: number, value: unknown): void;
+  }
   type ImportObject = Record<string, Record<string, unknown>>;
   class Instance {
     constructor(module: Module, imports?: ImportObject);

@@ -118,7 +118,11 @@ export class Host implements HostApi {
     const { stateDirectory } = options;
     this.#mode = options.clock ?? "real";
     this.#logs = openLogs(stateDirectory, (line) => process.stderr.write(`xlab: ${line}\n`));
-    this.#engine = createEngine({ core: coreModule(), ...memoryFor(options.backingMib) });
+    this.#engine = createEngine({
+      core: coreModule(),
+      translate: options.translate ?? process.env["XLAB_TRANSLATE"] !== "off",
+      ...memoryFor(options.backingMib),
+    });
     this.#slotsTotal = this.#engine.mem.slotsFree();
     const seed = options.seed ?? 0;
     const wallclock = this.#mode === "warp" ? WARP_EPOCH : Date.now() / 1000;

@@ -13,6 +13,8 @@ import type { SavingApi } from "./saving.ts";
 import type { SchedulingApi } from "./scheduling.ts";
 
 export interface HostOptions {
+  /** Hot guest code is translated to WebAssembly; it only saves host time. Default: unless $XLAB_TRANSLATE is "off". */
+  readonly translate?: boolean;
   /** Default 16384. */
   readonly memoryMib?: number;
   /**

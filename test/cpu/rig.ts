@@ -3,7 +3,7 @@
  *
  *   0x0040_0000  code (two frames)      0x0050_0000  data (four frames)      0x0070_0000  stack top (one frame below)
  */
-import { createEngine } from "../../src/cpu/engine.ts";
+import { createEngine, type EngineOptions } from "../../src/cpu/engine.ts";
 import {
   CPL,
   CPU,
@@ -75,8 +75,8 @@ export class Rig {
   readonly vcpu: number;
   #nextTable = 2;
 
-  constructor(memoryPages = MEMORY_PAGES) {
-    this.engine = createEngine({ core: coreModule(), memoryPages });
+  constructor(options: Omit<Partial<EngineOptions>, "core"> = {}) {
+    this.engine = createEngine({ memoryPages: MEMORY_PAGES, ...options, core: coreModule() });
     this.mem = this.engine.mem;
     this.vcpu = this.newVcpu();
     this.map(CODE, CODE_MFN, P | U, 2);

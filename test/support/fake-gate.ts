@@ -255,8 +255,20 @@ export class FakeMachine {
             const frame = domain.granted.get(ref);
             return frame === undefined ? refuse("EINVAL") : ok(frame);
           }),
-        copyFrom: () => refuse("ENOSYS"),
-        copyTo: () => refuse("ENOSYS"),
+        copyFrom: (domid, ref, offset, length) =>
+          this.#withDomain(domid, ({ granted }) => {
+            const frame = granted.get(ref);
+            return frame === undefined || offset + length > 4096
+              ? refuse("EINVAL")
+              : ok(frame.read(offset, length));
+          }),
+        copyTo: (domid, ref, offset, bytes) =>
+          this.#withDomain(domid, ({ granted }) => {
+            const frame = granted.get(ref);
+            if (frame === undefined || offset + bytes.length > 4096) return refuse("EINVAL");
+            frame.write(offset, bytes);
+            return done;
+          }),
         setupTable: () => refuse("ENOSYS"),
         seed: (domid: Domid, ref: Gref, _to: Domid, frame: Gfn) =>
           this.#withDomain(domid, (domain) => {

@@ -2,7 +2,8 @@
 // machine frame is decoded once, wherever and however often it is mapped).
 //
 //   header (32 bytes)  u32 address of the first byte, u32 next in hash chain, u32 next of the same slot,
-//                      u16 first offset in page, u16 end offset, u16 records
+//                      u16 first offset in page, u16 end offset, u16 records, u32 region it is the head of,
+//                      u8 it belongs to a region
 //   records            the last one branches, or is NEXT
 //
 // A block is named by the address of its first record. Memory is handed out upwards and taken back all at once, when it
@@ -10,9 +11,10 @@
 
 import { CPU, RIP, SLOT_CODE, SLOT_HAS_CODE } from "../layout";
 import { decode, emitted, ends } from "./decode";
-import { addrX, dropWriteEntries } from "./mmu";
+import { addrX, dropWriteEntries, knownX } from "./mmu";
 import { CROSS, LOOKUP, NEXT } from "./ops";
 import { RECORD_SIZE, R_INDEX, R_LINK, R_OFF, R_OP, UNLINKED } from "./record";
+import { dropRegionsOf, forgetRegions } from "./regions";
 import { granules, setSlotFlags, slotFlags, SLOT_WRITTEN } from "./slots";
 import { BLOCKS, BLOCKS_END, FETCH, GEN, HASH, HASH_BITS, JUMPS, JUMPS_MASK, PAGE_VA, PAGE_VA_HIGH, SLOT_BLOCKS, STEP_BLOCK } from "./state";
 
@@ -22,6 +24,9 @@ const H_SLOT: u32 = 8;
 const H_FROM: u32 = 12;
 const H_TO: u32 = 14;
 const H_COUNT: u32 = 16;
+/** The two that translated regions use, from a block's name: see regions.ts. */
+const H_REGION: u32 = 20;
+const H_MEMBER: u32 = 24;
 const HEADER: u32 = 32;
 /** Instructions in a block; a block's end is where the budget is checked. */
 const MAX_INSTRUCTIONS: u32 = 40;
@@ -30,6 +35,8 @@ const MAX_BLOCK: u32 = HEADER + (2 * MAX_INSTRUCTIONS + 2) * RECORD_SIZE;
 let free: u32 = BLOCKS;
 /** Grows with every whole flush: links into older blocks must not be made. */
 export let blockEpoch: u32 = 0;
+/** Blocks dropped so far. */
+export let blocksDropped: u32 = 0;
 
 // @ts-ignore: decorator
 @inline function hashOf(host: u32): u32 {
@@ -46,6 +53,7 @@ export function flushBlocks(): void {
   }
   memory.fill(HASH, 0, 4 << HASH_BITS);
   memory.fill(JUMPS, 0, (JUMPS_MASK + 1) << 4);
+  forgetRegions();
   free = BLOCKS;
   blockEpoch++;
 }
@@ -106,6 +114,30 @@ export function follow(link: u32): u32 {
   return block;
 }
 
+/** The block that RIP would run, if that is known without a look into the page tables; else 0. */
+export function knownBlock(): u32 {
+  const rip = load<u64>(CPU + RIP);
+  const known = jumpTarget(rip);
+  if (known) return known;
+  const host = knownX(rip);
+  return host ? findBlock(host) : 0;
+}
+
+/** What the jump cache says of this address, 0 if nothing. */
+export function jumpTarget(rip: u64): u32 {
+  const j = jumpSlot(rip);
+  return load<u64>(j) == rip && load<u32>(j, 8) == load<u32>(GEN) ? load<u32>(j, 12) : 0;
+}
+
+/** The block that this link leads to, also if the one it names has been dropped and there is another; else 0. */
+export function relink(link: u32): u32 {
+  const block = load<u32>(link);
+  if (load<u16>(block, R_OP) != LOOKUP) return block;
+  const now = findBlock(load<u32>(block - HEADER, H_ADDRESS));
+  if (now) store<u32>(link, now);
+  return now;
+}
+
 function findBlock(host: u32): u32 {
   for (let b = load<u32>(hashOf(host)); b; b = load<u32>(b, H_CHAIN)) {
     if (load<u32>(b, H_ADDRESS) == host) return b + HEADER;
@@ -158,6 +190,8 @@ function makeBlock(host: u32): u32 {
   store<u16>(block, from, H_FROM);
   store<u16>(block, off, H_TO);
   store<u16>(block, (rec - block - HEADER) / RECORD_SIZE, H_COUNT);
+  store<u32>(block, 0, H_REGION);
+  store<u8>(block, 0, H_MEMBER);
   free = rec;
 
   const flags = slotFlags(slot);
@@ -192,6 +226,8 @@ export function dropCode(slot: u32, from: u32, to: u32): void {
     if (<u32>load<u16>(b, H_FROM) < to && from < <u32>load<u16>(b, H_TO)) {
       store<u32>(link, after);
       unchain(b);
+      blocksDropped++;
+      if (load<u8>(b, H_MEMBER)) dropRegionsOf(b + HEADER);
       const count: u32 = load<u16>(b, H_COUNT);
       for (let i: u32 = 0; i < count; i++) store<u16>(b + HEADER + i * RECORD_SIZE, LOOKUP, R_OP);
       // whoever enters it enters at its start (NOPs before the first record have none of their own)

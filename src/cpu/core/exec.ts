@@ -12,8 +12,9 @@ import { doneW, ea, GP, isCanonical, raise, readable, SS, stackFault, writable }
 import { high, mulU } from "./muldiv";
 import * as op from "./ops";
 import { MISC_STACK, RECORD_SIZE, R_A, R_B, R_IMM, R_INDEX, R_LENGTH, R_LINK, R_MISC, R_OFF, R_OP, R_REL, UNLINKED } from "./record";
+import { REGION_CELL, REGION_ENTRY, REGION_OF } from "./regions";
 import { slow } from "./slow";
-import { DEADLINE, EXIT, F_A, F_B, F_KIND, LEFT, NON_CANONICAL, PAGE_VA, TLB, TMP_EA, SLOTS } from "./state";
+import { DEADLINE, EXIT, F_A, F_B, F_KIND, LEFT, NON_CANONICAL, PAGE_VA, REGION_LEFT, TLB, TMP_EA, SLOTS } from "./state";
 
 // ── operands ──
 
@@ -882,6 +883,16 @@ export function exec(start: u32, budget: i32): i32 {
         setResult<u64>(RESULT, r, high ? CF | OF : 0);
         rec += RECORD_SIZE; continue;
       }
+      case op.ENTER + 0: {
+        const region = load<u32>(rec - REGION_OF);
+        const to = call_indirect<u32>(load<u32>(region, REGION_ENTRY), left);
+        left = load<i32>(LEFT);
+        store<i32>(REGION_LEFT, left);
+        // a region that got nowhere leaves its first instruction to us: it stands in the cell
+        rec = to == rec ? region + REGION_CELL : to;
+        continue;
+      }
+      case op.GOTO + 0: rec = load<u32>(rec, R_LINK); continue;
       default: {
         store<i32>(LEFT, left);
         const r = slow(rec);

@@ -10,28 +10,10 @@
 //   EXPLICIT  F_C holds all six in their places (F_A is 0 if ZF, else 1)
 
 import { RFLAGS, CPU } from "../layout";
+import { ADC, ADD, AF, ARITH, CF, DEC, EXPLICIT, INC, OF, SBB, SUB, ZF } from "./flag-kinds";
 import { F_A, F_B, F_C, F_KIND } from "./state";
 
-export const SUB: u32 = 0;
-export const ADD: u32 = 1;
-export const ADC: u32 = 2;
-export const SBB: u32 = 3;
-export const INC: u32 = 4;
-export const DEC: u32 = 5;
-export const RESULT: u32 = 6;
-export const EXPLICIT: u32 = 7;
-
-export const CF: u32 = 1;
-export const PF: u32 = 4;
-export const AF: u32 = 16;
-export const ZF: u32 = 64;
-export const SF: u32 = 128;
-export const TF: u32 = 0x100;
-export const IF: u32 = 0x200;
-export const DF: u32 = 0x400;
-export const OF: u32 = 0x800;
-/** The six arithmetic flags. */
-export const ARITH: u32 = 0x8d5;
+export * from "./flag-kinds";
 
 // @ts-ignore: decorator
 @inline export function shiftOf<T>(): u32 {

@@ -5,7 +5,7 @@ import {
   CPU, CPU_SIZE, EXIT_BUDGET, EXIT_FAULT, EXIT_STORE, FPU, ICOUNT, MXCSR, PV_USER, RFLAGS, RIP, SLOT_HAS_CODE, SLOT_PROTECTED,
   DR0, VCPU_INDEX, X_ERROR, X_VECTOR,
 } from "../layout";
-import { blockBytes, flushBlocks, lookup, stepBlock } from "./blocks";
+import { blockBytes, blockEpoch, flushBlocks, jumpTarget, knownBlock, lookup, relink, stepBlock } from "./blocks";
 import { decode, undefinedOpcode } from "./decode";
 import { exec } from "./exec";
 import { foldFlags, TF, unfoldFlags } from "./flags";
@@ -15,9 +15,10 @@ import {
 } from "./mmu";
 import { EXIT_RECHECK } from "./slow";
 import { initSlots, releaseFrame, setSlotFlags, slotFlags, slotsFree, slotToRead, slotToWrite } from "./slots";
-import { DEADLINE, DECODE_BUFFER, EXIT, MAX_VCPUS, SNAPSHOT, STATES, STEP_BLOCK, VCPU_USED } from "./state";
+import { DEADLINE, DECODE_BUFFER, EXIT, MAX_VCPUS, REGION_LEFT, SNAPSHOT, STATES, STEP_BLOCK, VCPU_USED } from "./state";
 
 export { blockBytes, flushBlocks, releaseFrame, slotsFree, slotToWrite, translatedFrame };
+export { dropRegions, installRegion, regionCarry, regionCondition, regionFlags, regionRead, regionStep, regionWrite } from "./regions";
 
 /** `pages`: 4 KiB pages of the memory. To be called once. */
 export function init(pages: u32): void {
@@ -99,6 +100,7 @@ function wasTracing(): bool {
 
 export function run(budget: i32): i32 {
   storeUnderWay = 0;
+  store<i32>(REGION_LEFT, i32.MIN_VALUE);
   let left = budget;
   let code: i32;
   store<u32>(CPU + RFLAGS, load<u32>(CPU + RFLAGS) & ~0x10000);
@@ -191,6 +193,27 @@ export function protect(mfn: u32, on: bool): void {
 export function noteWrite(mfn: u32, offset: u32, length: u32): void {
   const slot = slotToRead(mfn);
   if (slot && length && slotFlags(slot) & SLOT_HAS_CODE) noteStore(slot, offset, length);
+}
+
+// ── for the translator ──
+
+export { knownBlock, relink };
+
+/** Grows whenever all blocks (and regions) are forgotten. */
+export function blockGeneration(): u32 {
+  return blockEpoch;
+}
+
+/** The block at an address that was jumped to lately, else 0. */
+export function jumpBlock(low: u32, high: u32): u32 {
+  return jumpTarget(<u64>low | (<u64>high << 32));
+}
+
+/** Instructions since the last region was left, as far as the run that ended by its budget went; huge: there was none. */
+export function sinceRegion(): u32 {
+  const last = load<i32>(REGION_LEFT);
+  if (last == i32.MIN_VALUE) return 0x7fffffff;
+  return last - <i32>(load<u64>(DEADLINE) - load<u64>(CPU + ICOUNT));
 }
 
 // ── for tests ──

@@ -484,6 +484,12 @@ export function addrX(va: u64): u32 {
   return (slot << 12) + (<u32>va & 0xfff);
 }
 
+/** As addrX, by the TLB alone: 0 is no fault. */
+export function knownX(va: u64): u32 {
+  const e = load<u32>(TLB) + TLB_X + ((<u32>va >> 8) & 0xff0);
+  return load<u64>(e) == (va & ~0xfff) ? load<u32>(e, 8) + <u32>va : 0;
+}
+
 // ── flushing ──
 // Each set has a generation (jump cache entries of older ones are void) and the epoch of its write table: when a slot
 // gets its first code, every write table that may hold it is stale; others than the running set's notice on their next run.

@@ -1,6 +1,8 @@
 // Handler numbers. Families count size (0 = 8 bit … 3 = 64) in their low two bits. Up to MAIN_END they are cases of the
 // main switch (exec.ts), from SLOW on of the second one (slow.ts).
 //
+// Compiled by TypeScript too (translate/): only `export const NAME: u32 = number` may stand here.
+//
 // In names: A = register at R_A, B = word at R_B (register or immediate), M = memory operand.
 
 // ── structure of blocks ──
@@ -71,7 +73,11 @@ export const CDQ: u32 = 217;
 export const CQO: u32 = 218;
 /** RDX:RAX = RAX × B */
 export const MUL64_B: u32 = 219;
-export const MAIN_END: u32 = 220;
+/** First record of a translated region: see regions.ts. */
+export const ENTER: u32 = 220;
+/** Goes on at R_LINK. */
+export const GOTO: u32 = 221;
+export const MAIN_END: u32 = 222;
 
 // ── second level. misc low bits: size, MISC_MEM: operand is memory (else at R_B) ──
 export const SLOW: u32 = 300;

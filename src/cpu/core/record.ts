@@ -1,4 +1,5 @@
-// A decoded instruction: what the decoder writes, what the interpreter and the FPU/SSE handlers read.
+// A decoded instruction: what the decoder writes; what the interpreter, the FPU/SSE handlers and translate/ read.
+// Compiled by TypeScript too: only `export const NAME: u32 = number` may stand here.
 // 32 bytes. Fields from +8 on belong to the handler class; those named FP_* hold for every x87, MMX and SSE record.
 
 export const RECORD_SIZE: u32 = 32;

@@ -5,9 +5,11 @@
 //   0x0020_0000  TLB sets, two a vCPU (PV kernel, PV user)
 //   0x0140_0000  blocks of records
 //   0x0690_0000  SLOT_MFN, FREE_SLOTS, SLOT_BLOCKS: u32 a slot
-//   0x0750_0000  hash of blocks by address, then the cache of jump targets
+//   0x0750_0000  hash of blocks by address, then the cache of jump targets, then the regions
+//
+// Compiled by TypeScript too (translate/): only `export const NAME: u32 = number` may stand here.
 
-import { CPU, ENGINE_BASE, SLOT_BASE, SLOT_OF } from "../layout";
+import { CPU, ENGINE_BASE, SLOT_BASE, SLOT_OF } from "../layout.ts";
 
 /** Host addresses from here on are guest memory; below: bounce buffers and the like. */
 export const SLOTS: u32 = SLOT_BASE;
@@ -51,6 +53,8 @@ export const HASH: u32 = 0x0750_0000;
 export const HASH_BITS: u32 = 19;
 export const JUMPS: u32 = 0x0770_0000;
 export const JUMPS_MASK: u32 = 0x3fff;
+/** Translated regions: see regions.ts. */
+export const REGIONS: u32 = 0x0780_0000;
 
 // ── in the vCPU block ──
 
@@ -77,5 +81,7 @@ export const EXIT: u32 = CPU + 0x45c;
 /** u32 TLB set in force, and its generation. */
 export const TLB: u32 = CPU + 0x460;
 export const GEN: u32 = CPU + 0x464;
+/** i32 LEFT when the last region was left; -2^31 before the first one of a run. */
+export const REGION_LEFT: u32 = CPU + 0x46c;
 /** u32 the #GP raised is for a non-canonical address: #SS if the record says stack. */
 export const NON_CANONICAL: u32 = CPU + 0x468;

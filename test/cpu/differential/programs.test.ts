@@ -1,6 +1,6 @@
 /** Whole programs compute on the engine what they computed on the processor. */
 import { describe, expect, it } from "vitest";
-import { createEngine } from "../../../src/cpu/engine.ts";
+import { createEngine, type EngineOptions } from "../../../src/cpu/engine.ts";
 import { coreModule } from "../../../src/host/core-wasm.ts";
 import { VECTOR_INT3 } from "./case.ts";
 import { describeOutcome } from "./compare.ts";
@@ -10,9 +10,12 @@ import { createReplayer } from "./replay.ts";
 const LIMIT = 50_000_000;
 
 /** Runs it; what it left, where that first differs from what the processor left, and how many instructions it took. */
-function run(program: Program, budget: number) {
+function run(program: Program, budget: number, translate: EngineOptions["translate"] = true) {
   const { machine, state, resultPage } = loadProgram(program.image);
-  const replayer = createReplayer(createEngine({ core: coreModule(), memoryPages: 4096 }), machine);
+  const replayer = createReplayer(
+    createEngine({ core: coreModule(), memoryPages: 4096, translate }),
+    machine,
+  );
   const answer = replayer.run(state, budget, Math.ceil(LIMIT / budget));
   const result = withoutTail(replayer.page(resultPage));
   return {
@@ -44,4 +47,10 @@ describe("a program compiled by gcc leaves the processor's results:", () => {
       expect(stopped.instructions).toBe(run(program, 100_000).instructions);
     },
   );
+
+  it.each(programs)("%s, translated from the first sample on", (_, program) => {
+    const translated = run(program, 997, { threshold: 1, batch: 1, patience: 1 });
+    expect(translated).toMatchObject(asRecorded(program));
+    expect(translated.instructions).toBe(run(program, 997, false).instructions);
+  });
 });

@@ -2,7 +2,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SHUTDOWN } from "../../../src/abi/hypercall.ts";
-import { miniOsMemory } from "../../../src/guests/mini-os-memory/main.ts";
 import { OutOfMemory } from "../../../src/guests/minios/address-space.ts";
 import type { MiniOs } from "../../../src/guests/minios/kernel.ts";
 import { schedule } from "../../../src/guests/minios/threads.ts";
@@ -125,22 +124,5 @@ describe("virtual memory", () => {
     for (const line of report.split("|")) expect(said).toContain(line);
     expect(said).toMatch(/ {3}at .*memory\.test\.ts:\d+\)/);
     expect(said.endsWith("Do_exit called!\r\n")).toBe(true);
-  });
-
-  test("the sample's counts are those of a domain of 32 MiB", { timeout: 60_000 }, () => {
-    const world = makeStubWorld();
-    const stub = world.stub(miniOsMemory, { memMib: 32 });
-    world.settle();
-    const lines = stub.printed().split("\r\n");
-    expect(lines.slice(0, 4)).toEqual([
-      "8192 pages of memory, 8188 free",
-      "an array of 1024 MiB at 0x8000000000: 262144 pages, 0 frames; 8187 free",
-      "every 1000th page written: 263 frames; 7924 free",
-      `all 262144 pages read: their sum is ${(262 * 263 * 1000) / 2}; 263 frames`,
-    ]);
-    expect(lines[4]).toMatch(/^page 7931: no frame is left for the page at 0x8001efb000; 0 free$/);
-    expect(lines[5]).toBe("the array is gone: 8187 free");
-    expect(lines[7]).toBe("Page fault at linear address 0x8040001000, code 3");
-    expect(stub.end()).toBe(SHUTDOWN.crash);
   });
 });
