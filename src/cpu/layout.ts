@@ -80,7 +80,7 @@ export const TSC_EXITS = 0x0f0;
 export const TSC_AUX = 0x0f4;
 /** u32: the engine's index of this vCPU (set by it). */
 export const VCPU_INDEX = 0x0f8;
-export const DR0 = 0x100; // DR0..DR3, DR6 at +0x20, DR7 at +0x28 (recorded; breakpoints do not fire yet)
+export const DR0 = 0x100; // DR0..DR3, DR6 at +0x20, DR7 at +0x28 (the owner sees to breakpoints)
 
 // ── why the engine stopped; valid until the next run ──
 /** u32 vector of EXIT_FAULT / EXIT_INT. */

@@ -16,6 +16,7 @@ import { createEngine } from "../cpu/engine.ts";
 import { SLOT_BASE } from "../cpu/layout.ts";
 import type { Engine } from "../cpu/types.ts";
 import { Consoled } from "../devices/console/consoled.ts";
+import { FsBackend } from "../devices/fs/fsback.ts";
 import { Blkback } from "../devices/vbd/blkback.ts";
 import { bug } from "../lib/absurd.ts";
 import type { Nanos } from "../lib/brand.ts";
@@ -40,6 +41,8 @@ import { CoreFiles } from "./core-files.ts";
 import { coreModule } from "./core-wasm.ts";
 import { Disks } from "./disks/disks.ts";
 import { announceDom0 } from "./dom0-kernel.ts";
+import { ExportFiles } from "./exports/export-files.ts";
+import { exportedFolder } from "./exports/exports.ts";
 import { LastWords } from "./last-words.ts";
 import { Life } from "./life.ts";
 import { type Logs, openLogs } from "./logs.ts";
@@ -172,13 +175,25 @@ export class Host implements HostApi {
     const xenstored = new Xenstored(gate);
     this.#xenstored = xenstored;
     const xs = connectLocal(xenstored, clock);
+    const fsback = new FsBackend({
+      gate,
+      xs: connectLocal(xenstored, clock),
+      open: () => {
+        const folder = exportedFolder(stateDirectory);
+        return folder === undefined ? undefined : new ExportFiles(folder, this.#outside);
+      },
+      warn: kernelLog,
+    });
     this.#dom0 = {
       gate,
       xs,
       clock,
       wallclock,
       newUuid: () => randomUuid(this.#mode === "warp" ? random() : randomBytes(16)),
-      programOf: (name, domid, start) => programOf(name, this.#xen.gate(domid), start),
+      programOf: (name, domid, start) => {
+        if (exportedFolder(stateDirectory) !== undefined) fsback.offer(domid, "exports");
+        return programOf(name, this.#xen.gate(domid), start);
+      },
       userdata: new Userdata(this.#userdataFiles?.changed),
     };
     this.life = new Life({

@@ -1,11 +1,13 @@
 /**
- * A build tool, not part of the model: assembles our own guests into build/: hello.elf and redteam.elf.
+ * A build tool, not part of the model: assembles our own guests into build/: hello.elf, redteam.elf, and
+ * the disk of configs/pv-grub.cfg with hello.elf on it.
  *
  *   node dist/guests/hello/build.js [--if-stale]
  */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { demoDisk } from "../pv-grub/demo-disk.ts";
 import { redteamSource } from "../redteam/source.ts";
 import { assemble, formatErrors } from "./asm/assemble.ts";
 import { elfFile } from "./asm/elf-file.ts";
@@ -34,4 +36,6 @@ function build(name: string, text: string): number {
 const fresh = existsSync(target) && statSync(target).mtimeMs >= statSync(source).mtimeMs;
 if (!process.argv.includes("--if-stale") || !fresh) {
   process.exitCode = build("hello", readFileSync(source, "utf8")) || build("redteam", redteamSource());
+  if (process.exitCode === 0)
+    writeFileSync(join(root, "build/pv-grub.img"), demoDisk(new Uint8Array(readFileSync(target))));
 }

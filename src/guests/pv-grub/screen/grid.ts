@@ -64,6 +64,21 @@ const sgr = ({ foreground, background }: Style): string =>
   `\x1b[${colour(foreground, 30)};${colour(background, 40)}m`;
 const goTo = (row: number, column: number): string => `\x1b[${row + 1};${column + 1}H`;
 
+/** What stands there already, sent again rather than passed over: words then stay whole for who reads along. */
+const BRIDGE_MAX = 8;
+
+/** The cells from `column` to `to`, when sending them again costs no more than passing over them. */
+function bridge(grid: Grid, row: number, column: number, to: number, style?: Style): string | undefined {
+  if (to - column > BRIDGE_MAX) return undefined;
+  let text = "";
+  for (let at = column; at < to; at++) {
+    const cell = grid.cell(row, at);
+    if (style === undefined || !sameStyle(style, cell.style)) return undefined;
+    text += cell.text;
+  }
+  return text;
+}
+
 /** What makes `wanted` of a terminal that shows `shown`; undefined: whatever it shows, it is cleared first. */
 export function difference(shown: Grid | undefined, wanted: Grid): string {
   const from = shown ?? new Grid();
@@ -76,7 +91,10 @@ export function difference(shown: Grid | undefined, wanted: Grid): string {
       if (row === ROWS - 1 && column === COLUMNS - 1) break;
       const cell = wanted.cell(row, column);
       if (cell.text === "" || same(cell, from.cell(row, column))) continue;
-      if (at?.row !== row || at.column !== column) out += goTo(row, column);
+      if (at?.row !== row || at.column !== column) {
+        const between = at?.row === row ? bridge(wanted, row, at.column, column, style) : undefined;
+        out += between ?? goTo(row, column);
+      }
       if (style === undefined || !sameStyle(style, cell.style)) out += sgr(cell.style);
       style = cell.style;
       out += cell.text;

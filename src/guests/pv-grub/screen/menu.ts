@@ -188,7 +188,7 @@ class RunningMenu {
       const end: RunEnd =
         entry.submenu === undefined
           ? yield* this.#execute(entry, entry.source, i > 0)
-          : { end: "menu", menu: yield* entry.submenu() };
+          : { end: "menu", menu: yield* entry.submenu(true) };
       if (end.end === "menu" && entry.submenu !== undefined) {
         const left = yield* runMenu(this.#ui, end.menu, this.#depth + 1);
         return left.left === "back" ? undefined : left;

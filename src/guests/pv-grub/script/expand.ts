@@ -40,7 +40,7 @@ export function expand(word: Word, scope: Scope, allowance: { expanded: number }
       }
       continue;
     }
-    const value = valueOf(part.name, scope);
+    const value = valueFor(part.name, scope);
     if (part.quoted) {
       append(value);
       continue;
@@ -55,7 +55,7 @@ export function expand(word: Word, scope: Scope, allowance: { expanded: number }
   return words;
 }
 
-function valueOf(name: string, { environment, parameters, status }: Scope): string {
+function valueFor(name: string, { environment, parameters, status }: Scope): string {
   if (name === "?") return String(status);
   if (name === "#") return String(parameters.length);
   if (name === "@" || name === "*") return parameters.join(" ");

@@ -16,8 +16,8 @@ const STEPS_MAX = 100_000;
 /** Others have a turn after so many commands. */
 const STEPS_PER_TURN = 64;
 const OUTPUT_MAX = 256 * 1024;
-/** Functions, sourced files and evals within each other. */
-const CALLS_MAX = 48;
+/** Lists of commands within each other: blocks, functions, sourced files. */
+const DEPTH_MAX = 400;
 const ENTRIES_MAX = 2000;
 
 /** Why the commands behind the current one do not run. */
@@ -52,18 +52,18 @@ interface SubmenuMaking {
 }
 
 /** What a run may still do: shared by all that it calls. */
-export class Allowance {
+class Allowance {
   steps = STEPS_MAX;
   output = OUTPUT_MAX;
   expanded = 16 * 1024 * 1024;
-  calls = 0;
+  depth = 0;
 }
 
 export class Interpreter {
   readonly lasting: Lasting;
   readonly environment: Environment;
   readonly entries: ScriptEntry[] = [];
-  readonly #allowance = new Allowance();
+  readonly #allowance: Allowance;
   #parameters: readonly string[];
   /** `$?` */
   #status = 0;
@@ -72,8 +72,14 @@ export class Interpreter {
   /** Not printed yet: it may be the last word. */
   #pending: ScriptFault | undefined;
 
-  constructor(lasting: Lasting, environment: Environment, parameters: readonly string[] = []) {
+  constructor(
+    lasting: Lasting,
+    environment: Environment,
+    parameters: readonly string[] = [],
+    allowance = new Allowance(),
+  ) {
     this.lasting = lasting;
+    this.#allowance = allowance;
     this.environment = environment;
     this.#parameters = parameters;
   }
@@ -153,12 +159,24 @@ export class Interpreter {
 
   /** Commands one after the other; the status of the last. */
   *list(commands: readonly Command[]): Thread<number> {
+    if (++this.#allowance.depth > DEPTH_MAX)
+      throw new Runaway(`blocks, functions and files stand in each other more than ${DEPTH_MAX} deep`);
     for (const command of commands) {
       yield* this.#step();
       this.#status = yield* this.#command(command);
       if (this.#signal !== undefined) break;
     }
+    this.#allowance.depth--;
     return this.#status;
+  }
+
+  /** Only the entries of a text: what else it does is done in a context that is thrown away. */
+  *extract(text: string): Thread<readonly ScriptEntry[]> {
+    const inner = new Interpreter(this.lasting, this.environment.open(), [], this.#allowance);
+    this.#allowance.depth++;
+    yield* inner.list(parseScript(text));
+    this.#allowance.depth--;
+    return inner.entries;
   }
 
   /** Another text in the same context: `source`, `eval`. */
@@ -271,20 +289,14 @@ export class Interpreter {
   }
 
   *#call(parameters: readonly string[], inner: () => Thread<number>): Thread<number> {
-    if (this.#allowance.calls === CALLS_MAX)
-      throw new Runaway(`functions and files call each other ${CALLS_MAX} deep`);
-    this.#allowance.calls++;
     const outer = this.#parameters;
     const loops = this.#loops;
     this.#parameters = parameters;
     this.#loops = 0;
-    try {
-      return yield* inner();
-    } finally {
-      this.#allowance.calls--;
-      this.#parameters = outer;
-      this.#loops = loops;
-    }
+    const status = yield* inner();
+    this.#parameters = outer;
+    this.#loops = loops;
+    return status;
   }
 
   *#step(): Thread<void> {

@@ -18,10 +18,11 @@ export interface ScriptCommand {
   ): Thread<number | boolean | undefined>;
 }
 
-// biome-ignore lint/correctness/useYield: a command that needs nobody
+/** A command that waits for nobody. */
 export const atOnce = (
   act: (script: Interpreter, words: readonly string[], name: string) => number | boolean | undefined,
 ): ScriptCommand => ({
+  // biome-ignore lint/correctness/useYield: it waits for nobody
   *run(script, words, _blocks, name) {
     return act(script, words, name);
   },

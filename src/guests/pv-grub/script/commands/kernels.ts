@@ -1,7 +1,8 @@
 /** linux, initrd, multiboot and what ends a run. */
 import type { Thread } from "../../../minios/threads.ts";
+import { GrubError } from "../../errors.ts";
 import { ScriptFault } from "../faults.ts";
-import type { Interpreter } from "../interpreter.ts";
+import type { Interpreter, Lasting } from "../interpreter.ts";
 import { atOnce, first, type ScriptCommand, wholePath, withPath } from "./command.ts";
 
 /** A command line's words in one: those with blanks are quoted again, as GRUB does. */
@@ -29,7 +30,7 @@ function* load(script: Interpreter, words: readonly string[]): Thread<boolean> {
 
 const linux: ScriptCommand = {
   *run(script, words) {
-    hypervisors.delete(script);
+    hypervisors.delete(script.lasting);
     return yield* load(script, words);
   },
 };
@@ -51,30 +52,40 @@ function* loadInitrds(script: Interpreter, paths: readonly string[]): Thread<boo
 
 /**
  * A hypervisor that a script wants under its kernel: a guest has one already, so the first module is the kernel and the second
- * its initrd, as pygrub reads such entries.
+ * its initrd, as pygrub reads such entries. Known from what cannot be loaded, not from its name.
  */
-const hypervisors = new WeakMap<Interpreter, { taken: boolean }>();
+const hypervisors = new WeakSet<Lasting>();
 
 const multiboot: ScriptCommand = {
   *run(script, words) {
     const path = first(withoutOptions(words), "filename expected");
-    yield* withPath(path, script.given.files.open(wholePath(script, path)));
-    hypervisors.set(script, { taken: false });
+    hypervisors.delete(script.lasting);
+    const { files, loader } = script.given;
+    const whole = wholePath(script, path);
+    try {
+      yield* loader.kernel(whole, joined(withoutOptions(words).slice(1)));
+    } catch (error) {
+      if (!(error instanceof GrubError) || error.number !== 13) return yield* withPath(path, failing(error));
+      yield* withPath(path, files.open(whole));
+      hypervisors.add(script.lasting);
+    }
     return true;
   },
 };
 
+// biome-ignore lint/correctness/useYield: it ends at once
+function* failing(error: unknown): Thread<never> {
+  throw error;
+}
+
 const module: ScriptCommand = {
   *run(script, words) {
-    const hypervisor = hypervisors.get(script);
-    if (hypervisor === undefined) throw new ScriptFault("you need to load the kernel first");
-    const rest = withoutOptions(words);
-    if (hypervisor.taken) return yield* loadInitrds(script, rest.slice(0, 1));
-    const [path, ...cmdline] = rest;
+    const [path, ...cmdline] = withoutOptions(words);
+    if (path === undefined) throw new ScriptFault("filename expected");
+    if (!hypervisors.has(script.lasting)) return yield* loadInitrds(script, [path]);
     // grub-mkconfig writes "placeholder" where other loaders would drop the kernel's own name.
-    const given = cmdline[0] === "placeholder" ? cmdline.slice(1) : cmdline;
-    yield* load(script, path === undefined ? [] : [path, ...given]);
-    hypervisor.taken = true;
+    yield* load(script, [path, ...(cmdline[0] === "placeholder" ? cmdline.slice(1) : cmdline)]);
+    hypervisors.delete(script.lasting);
     return true;
   },
 };
