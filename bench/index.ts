@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- NAME…]: engine, list, boot, disk, calibrate; all but calibrate when none is named.
+ * npm run bench [-- NAME…]: engine, list, boot, disk, mini-os, calibrate; all but calibrate when none is named.
  * Real cost is host CPU or wall time of this process; virtual figures are called virtual.
  */
 const BENCHES: Record<string, () => Promise<{ run(): Promise<void> | void }>> = {
@@ -7,6 +7,7 @@ const BENCHES: Record<string, () => Promise<{ run(): Promise<void> | void }>> = 
   list: () => import("./list.ts"),
   boot: () => import("./boot.ts"),
   disk: () => import("./disk.ts"),
+  "mini-os": () => import("./mini-os.ts"),
   calibrate: () => import("./calibrate.ts"),
 };
 
@@ -18,7 +19,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-for (const name of wanted.length > 0 ? wanted : ["engine", "list", "boot", "disk"]) {
+for (const name of wanted.length > 0 ? wanted : ["engine", "list", "boot", "disk", "mini-os"]) {
   console.log(`\n== ${name} ==`);
   await (await BENCHES[name]?.())?.run();
 }

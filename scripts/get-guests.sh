@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Obtains real Linux guests with Debian's own tools and without root: the cloud kernel (packed with LZ4), the generic one
-# (xz), and a busybox initramfs that both boot.
+# (xz), a busybox initramfs that both boot, and the same with the cloud kernel's block front end (a module) in it.
 #
 #   scripts/get-guests.sh [DIRECTORY]      default: guests-cache/ beside this script's folder
 #
 # Needs apt-get (with package lists: `apt-get update` once), dpkg-deb, cpio. Leaves vmlinuz-cloud,
-# vmlinuz-generic, initrd.img, versions.txt and prints the directory. What stands already is kept; remove the directory to
+# vmlinuz-generic, initrd.img, initrd-blk.img, versions.txt and prints the directory. What stands already is kept; remove the directory to
 # start anew.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,7 +17,8 @@ for tool in apt-get apt-cache dpkg-deb tar cpio gzip; do
   command -v "$tool" >/dev/null || { echo "get-guests: $tool is missing; this script needs a Debian or Ubuntu machine" >&2; exit 1; }
 done
 
-if [ -s "$out/vmlinuz-cloud" ] && [ -s "$out/vmlinuz-generic" ] && [ -s "$out/initrd.img" ]; then
+if [ -s "$out/vmlinuz-cloud" ] && [ -s "$out/vmlinuz-generic" ] && [ -s "$out/initrd.img" ] &&
+  [ -s "$out/initrd-blk.img" ]; then
   echo "$out"
   exit 0
 fi
@@ -47,6 +48,15 @@ take_kernel "$generic" "$out/vmlinuz-generic"
 mkdir busybox
 dpkg-deb -x busybox-static_*.deb busybox
 "$here/scripts/make-initramfs.sh" busybox/bin/busybox "$out/initrd.img.part"
-for file in vmlinuz-cloud vmlinuz-generic initrd.img; do mv "$out/$file.part" "$out/$file"; done
+mkdir -p module blk/lib/modules
+dpkg-deb --fsys-tarfile "$cloud"_*.deb | tar -x -C module --wildcards './lib/modules/*/xen-blkfront.ko'
+find module -name xen-blkfront.ko -exec mv {} blk/lib/modules/ \;
+# The kernel unpacks one archive after another.
+{
+  cat "$out/initrd.img.part"
+  (cd blk && find . -exec touch -d @1 {} + && find . -mindepth 1 -print0 | LC_ALL=C sort -z |
+    cpio --quiet --null -o -H newc --owner 0:0 --reproducible)
+} > "$out/initrd-blk.img.part"
+for file in vmlinuz-cloud vmlinuz-generic initrd.img initrd-blk.img; do mv "$out/$file.part" "$out/$file"; done
 ls *.deb > "$out/versions.txt"
 echo "$out"

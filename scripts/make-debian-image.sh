@@ -56,8 +56,8 @@ case \$target in
   partuuid) echo ${DISK_ID#0x}-01 ;;
   partmap) echo msdos ;;
   abstraction) ;;
-  hints_string) echo "--hint='xen/xvda,msdos1'" ;;
-  compatibility_hint) echo xen/xvda,msdos1 ;;
+  hints_string) echo "--hint-bios=hd0,msdos1 --hint-efi=hd0,msdos1 --hint-baremetal=ahci0,msdos1" ;;
+  compatibility_hint) echo hd0,msdos1 ;;
   *) exit 1 ;;
 esac
 PROBE

@@ -32,7 +32,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // They speak with xenstored as any program in dom0 does: its wire, not the host's protocol.
   "cli/xenstore": ["abi/io/xs-wire", "xenstore/wire", "xenstore/octets", "xenstore/outcome"],
   // What the builder would say of a kernel.
-  "cli/inspect": ["dombuild"],
+  "cli/inspect": ["dombuild", "toolstack/bootloader"],
+  // The same program as the toolstack runs, in a terminal.
+  "cli/pygrub": ["toolstack/bootloader"],
   host: ["*"],
 };
 

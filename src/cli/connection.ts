@@ -34,6 +34,8 @@ export interface HostClient {
     params: Methods[M]["params"],
     onLog?: (line: string) => void,
   ): Promise<Methods[M]["result"]>;
+  /** Called when a domain that this connection creates has a boot loader on its console. */
+  onConsoleReady(listener: (domid: number) => void): void;
   /** Undefined: no such console. One a connection. */
   attachConsole(
     domid: number,
@@ -118,6 +120,7 @@ class Client implements HostClient {
   #console: ConsoleEnds | undefined;
   /** Lines come whenever the host has some: whoever listened last hears them. */
   #onLog: ((line: string) => void) | undefined;
+  #onConsoleReady: ((domid: number) => void) | undefined;
   #nextId = 1;
   #greeted = false;
   #gone: HostGone | undefined;
@@ -242,7 +245,15 @@ class Client implements HostClient {
     if (this.#gone !== undefined) this.#end(this.#gone.message);
   }
 
+  onConsoleReady(listener: (domid: number) => void): void {
+    this.#onConsoleReady = listener;
+  }
+
   #take(reply: Reply): void {
+    if ("consoleReady" in reply) {
+      this.#onConsoleReady?.(reply.consoleReady);
+      return;
+    }
     if ("log" in reply) {
       this.#onLog?.(reply.log);
       return;

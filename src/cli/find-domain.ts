@@ -15,3 +15,11 @@ export async function findDomain(host: HostClient, domain: string): Promise<numb
   if (domid === null) throw new XlError(1, [`${domain} is an invalid domain identifier (rc=-6)`]);
   return domid;
 }
+
+/** As some commands ask libxl by themselves: another message, without its code. */
+export async function findDomainOrSay(host: HostClient, domain: string): Promise<number> {
+  if (isDomid(domain)) return parseDomid(domain.slice(0, 40));
+  const domid = await host.call("domidOf", { name: domain });
+  if (domid === null) throw new XlError(1, [`${domain} is an invalid domain identifier`]);
+  return domid;
+}

@@ -8,6 +8,7 @@ import { readElf } from "../image/elf/elf.ts";
 import { hex } from "../image/fault.ts";
 import { claimedSize, gunzip, isGzip } from "../image/payload/gzip.ts";
 import { payloadKind } from "../image/payload/payload.ts";
+import { finish, type Steps } from "../image/payload/steps.ts";
 import { type BsdSymbols, bsdSymbols } from "./bsd-symbols.ts";
 import { type BuildFault, buildFault, NO_LOADER, panic } from "./fault.ts";
 import { type KernelAddresses, kernelAddresses, type LoadSegment, loadSegments } from "./kernel-addresses.ts";
@@ -32,8 +33,12 @@ export const MAX_UNPACKED = 1 << 30;
 export type KernelResult = { readonly ok: true; readonly value: ParsedKernel } | BuildFault;
 
 /** `maxUnpacked`: most bytes that the image may unpack to. */
-export function readKernel(file: Uint8Array, maxUnpacked = MAX_UNPACKED): KernelResult {
-  const found = unpackKernel(file, maxUnpacked);
+export const readKernel = (file: Uint8Array, maxUnpacked = MAX_UNPACKED): KernelResult =>
+  finish(readKernelSteps(file, maxUnpacked));
+
+/** The same in steps: for who must let others on in between. */
+export function* readKernelSteps(file: Uint8Array, maxUnpacked: number): Steps<KernelResult> {
+  const found = yield* unwrap(file, Math.min(maxUnpacked, MAX_UNPACKED));
   if (!found.ok) return found;
   const { image, format } = found.value;
 
@@ -77,14 +82,14 @@ const unfit = (why: string): BuildFault => buildFault("parse-image", why, NO_LOA
 
 /** The image in a kernel file, whatever it is: what {@link readKernel} then judges. */
 export const unpackKernel = (file: Uint8Array, maxUnpacked = MAX_UNPACKED): Unwrapped =>
-  unwrap(file, Math.min(maxUnpacked, MAX_UNPACKED));
+  finish(unwrap(file, Math.min(maxUnpacked, MAX_UNPACKED)));
 
 type Unwrapped =
   | { readonly ok: true; readonly value: { readonly image: Uint8Array; readonly format: string } }
   | BuildFault;
 
 /** gzip around the file, then the bzImage around the payload: each at most once, as libxc does. */
-function unwrap(file: Uint8Array, limit: number): Unwrapped {
+function* unwrap(file: Uint8Array, limit: number): Steps<Unwrapped> {
   let bytes = file;
   let prefix = "";
   if (isGzip(file)) {
@@ -104,7 +109,7 @@ function unwrap(file: Uint8Array, limit: number): Unwrapped {
     prefix = "gzip'ed ";
   }
   if (!isBzImage(bytes)) return { ok: true, value: { image: bytes, format: `${prefix}ELF` } };
-  return unwrapBzImage(bytes, limit, prefix);
+  return yield* unwrapBzImage(bytes, limit, prefix);
 }
 
 /** Place and words of libxc's bzImage loader for each failure. */
@@ -120,7 +125,7 @@ const BROKEN_PAYLOAD: Record<string, readonly [line: number, text: string]> = {
   lz4: [805, `${PROBE} unable to LZ4 decompress kernel\n`],
 };
 
-function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrapped {
+function* unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Steps<Unwrapped> {
   const refuse = (why: string, line: number, text: string): BuildFault =>
     buildFault("parse-image", why, [...panic(`${BZIMAGE}:${line}`, text, "Invalid kernel"), ...NO_LOADER]);
   const image = readBzImage(bytes);
@@ -148,7 +153,7 @@ function unwrapBzImage(bytes: Uint8Array, limit: number, prefix: string): Unwrap
     );
   }
   const [line, text] = BROKEN_PAYLOAD[kind.name] ?? [813, `${PROBE}: unknown compression format`];
-  const unpacked = kind.unpack(payload, limit);
+  const unpacked = kind.steps === undefined ? kind.unpack(payload, limit) : yield* kind.steps(payload, limit);
   if (!unpacked.ok)
     return refuse(
       `the kernel's payload at ${hex(payloadOffset)} cannot be unpacked: ${unpacked.why}`,

@@ -166,6 +166,13 @@ export class Consoles {
     };
   }
 
+  /** What dom0 itself has to show there before the guest runs. */
+  show(domid: Domid, bytes: Uint8Array): void {
+    const console = this.#console(domid);
+    console.backlog.append(bytes);
+    for (const reader of console.readers) reader.push(bytes, this.#options.now());
+  }
+
   attach(domid: Domid, listener: ConsoleListener, interactive: boolean): ConsoleAttachment {
     const console = this.#console(domid);
     const warp = this.#options.mode === "warp";

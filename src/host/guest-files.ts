@@ -19,6 +19,7 @@ const SHIPPED: Record<string, string> = {
   "hello.elf": "build/hello.elf",
   hello: "build/hello.elf",
   "redteam.elf": "build/redteam.elf",
+  "hello-c.elf": "build/hello-c.elf",
 };
 
 /** Programs that are domains of their own (guests/), by the names that the originals were installed under. */
@@ -27,6 +28,7 @@ const PROGRAMS: Record<string, ProgramName> = {
   "pv-grub.gz": "pv-grub",
   "pvgrub64.bin": "pv-grub",
   "mini-os.gz": "mini-os",
+  "mini-os-files.gz": "mini-os-files",
   "mini-os-hello.gz": "mini-os-hello",
   "mini-os-memory.gz": "mini-os-memory",
 };
@@ -68,6 +70,8 @@ async function guestFile(path: string, cwd: string): Promise<GuestFile> {
 }
 
 export async function readGuestFiles(config: DomainConfig, cwd: string): Promise<CreateRequest["files"]> {
+  // What a boot loader is to use lies in the guest's disk.
+  if (config.bootloader !== undefined) return {};
   const { kernel, ramdisk } = config;
   return {
     ...(kernel === undefined ? {} : { kernel: await guestFile(kernel, cwd) }),

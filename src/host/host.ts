@@ -36,6 +36,8 @@ import { createXen, type Xen } from "../xen/index.ts";
 import { connectLocal } from "../xenstore/client/client.ts";
 import { type StreamOutput, StreamPeer } from "../xenstore/stream.ts";
 import { Xenstored } from "../xenstore/xenstored.ts";
+import { Blocks } from "./blocks.ts";
+import { BootConsoles } from "./boot-consoles.ts";
 import { Consoles } from "./consoles.ts";
 import { CoreFiles } from "./core-files.ts";
 import { coreModule } from "./core-wasm.ts";
@@ -90,6 +92,9 @@ export class Host implements HostApi {
   readonly #recent: RecentDomids;
   readonly #consoles: Consoles;
   readonly #consoled: Consoled;
+  readonly #bootConsoles: BootConsoles;
+  /** Who wants to hear that a domain's boot loader has its terminal. */
+  readonly #bootConsoleReady = new Map<Domid, () => void>();
   readonly #outside: Outside;
   readonly #disks: Disks;
   readonly #pacer: Pacer;
@@ -101,6 +106,7 @@ export class Host implements HostApi {
   readonly #userdataFiles: UserdataFiles | undefined;
   readonly #streams = new Streams();
   readonly life: Life;
+  readonly blocks: Blocks;
   readonly scheduling: SchedulingApi;
   readonly saving: Saving;
   /** Domains whose end has not come yet, and who waits for it. */
@@ -190,6 +196,7 @@ export class Host implements HostApi {
       clock,
       wallclock,
       newUuid: () => randomUuid(this.#mode === "warp" ? random() : randomBytes(16)),
+      openBootConsole: (domid) => this.#bootConsoles.open(domid),
       programOf: (name, domid, start) => {
         if (exportedFolder(stateDirectory) !== undefined) fsback.offer(domid, "exports");
         return programOf(name, this.#xen.gate(domid), start);
@@ -200,6 +207,11 @@ export class Host implements HostApi {
       dom0: this.#dom0,
       enter: () => this.#mustRun(),
       kick,
+      run: (plan) => this.#run(plan),
+    });
+    this.blocks = new Blocks({
+      dom0: this.#dom0,
+      enter: () => this.#mustRun(),
       run: (plan) => this.#run(plan),
     });
     this.scheduling = createScheduling({ dom0: this.#dom0, enter: () => this.#mustRun(), kick });
@@ -218,8 +230,22 @@ export class Host implements HostApi {
       now: () => clock.now(),
       logFor: (name) => this.#logs.console(name),
       moved: (domid) => this.#consoleMoved(domid),
-      input: (domid, bytes, at) => this.#atPoint(at, () => void this.#consoled.input(domid, bytes)),
+      input: (domid, bytes, at) =>
+        this.#atPoint(
+          at,
+          () => void (this.#bootConsoles.input(domid, bytes) || this.#consoled.input(domid, bytes)),
+        ),
       peopleAt: (domid, count) => this.#atPoint(clock.now(), () => this.#sayPeople(domid, count)),
+    });
+    this.#bootConsoles = new BootConsoles({
+      logFor: (domid) => this.#logs.bootloader(domid),
+      finished: (log) => this.#logs.finished(log),
+      show: (domid, bytes) => this.#consoles.show(domid, bytes),
+      opened: (domid) => {
+        const tell = this.#bootConsoleReady.get(domid);
+        this.#bootConsoleReady.delete(domid);
+        tell?.();
+      },
     });
     this.#consoled = new Consoled({
       gate,
@@ -257,6 +283,9 @@ export class Host implements HostApi {
       paused,
       made: (made) => {
         this.#waiters.set(made, new Set());
+        const { consoleReady } = request;
+        if (consoleReady !== undefined && config.bootloader !== undefined)
+          this.#bootConsoleReady.set(made, () => consoleReady(made));
         if (kernel !== undefined && "bytes" in kernel) this.#nameAddresses(made, kernel.bytes);
       },
       ...(detail === undefined ? {} : { detail }),
@@ -469,6 +498,9 @@ export class Host implements HostApi {
       case "stat-disk":
       case "attach-disk":
       case "detach-disk":
+      case "open-image":
+      case "read-image":
+      case "close-image":
         return this.#disks.answer(question);
       default:
         return this.#unpacker.answer(question);

@@ -123,6 +123,8 @@ export interface Logs {
   console(name: string): LogFile;
   /** A fresh one for each life that `xl create` begins; older ones are rotated. */
   monitor(name: string): LogFile;
+  /** Of the boot loader that runs in dom0 for this domain. */
+  bootloader(domid: number): LogFile;
   /** Nothing will be written to it any more. */
   finished(log: LogFile): void;
   /** Nothing is written any more. */
@@ -150,6 +152,7 @@ export function openLogs(directory: string | undefined, complain: (line: string)
       return known;
     },
     monitor: (name) => file(`xl-${fileNameFor(name)}.log`, rotate),
+    bootloader: (domid) => file(`bootloader.${domid}.log`, rotate),
     finished: (log) => void log.close().then(() => open.delete(log)),
     async close() {
       await Promise.all([...open].map((log) => log.close()));

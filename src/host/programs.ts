@@ -2,6 +2,7 @@
 import type { Gate } from "../abi/hypercall.ts";
 import type { ProgramStart } from "../dombuild/program.ts";
 import { miniOsDemo } from "../guests/mini-os-demo/main.ts";
+import { miniOsFiles } from "../guests/mini-os-files/main.ts";
 import { miniOsHello } from "../guests/mini-os-hello/main.ts";
 import { miniOsMemory } from "../guests/mini-os-memory/main.ts";
 import { type Main, miniOsProgram } from "../guests/minios/kernel.ts";
@@ -11,6 +12,7 @@ import { bug } from "../lib/absurd.ts";
 const PROGRAMS = {
   "pv-grub": pvGrub,
   "mini-os": miniOsDemo,
+  "mini-os-files": miniOsFiles,
   "mini-os-hello": miniOsHello,
   "mini-os-memory": miniOsMemory,
 } as const satisfies Record<string, Main>;

@@ -2,12 +2,14 @@
  * The Host: one modelled machine switched on, in this process. The daemon, `xlab run`, the library and tests use it.
  * Everything here is asynchronous and belongs to the outside; the model inside is not.
  */
+
 import type { DomainInfo, PhysInfo, VcpuInfo, XenVersion } from "../abi/hypercall.ts";
 import type { Domid } from "../abi/types.ts";
 import type { DomainConfig } from "../toolstack/config/domain-config.ts";
 import type { LibxlDomainConfig } from "../toolstack/config/libxl-types.ts";
 import type { GuestFile } from "../toolstack/plan/create.ts";
 import type { SavedDomain } from "../toolstack/save/restore-domain.ts";
+import type { BlocksApi } from "./blocks.ts";
 import type { LifeApi } from "./life.ts";
 import type { SavingApi } from "./saving.ts";
 import type { SchedulingApi } from "./scheduling.ts";
@@ -75,6 +77,8 @@ export interface CreateRequest {
   readonly log?: (line: string) => void;
   /** What libxc tells of the build ("domainbuilder: detail: …"), for -vvv. */
   readonly detail?: (line: string) => void;
+  /** Its console can be attached to already: a boot loader in dom0 has begun there. */
+  readonly consoleReady?: (domid: Domid) => void;
   /** "none": nobody does what on_poweroff and its like say (`xl create -e`). Default: the monitor runs, its log is xl-NAME.log. */
   readonly monitor?: "none";
   /** The monitor's lines as they come, besides its log (`xl create -F`). */
@@ -117,6 +121,7 @@ export interface HostApi {
   lastWords(domid: Domid): string | undefined;
   status(): HostStatus;
   readonly life: LifeApi;
+  readonly blocks: BlocksApi;
   readonly scheduling: SchedulingApi;
   readonly saving: SavingApi;
   /** Switches the machine off: guests end as on a power cut, logs are flushed. */

@@ -2,6 +2,7 @@
  * What a command says to a host and hears from it. One connection serves one command: a hello each way, then requests,
  * answered in order; `log` lines may come before an answer. After `console` has been answered, console frames flow.
  */
+import type { BlockMethods } from "./block.ts";
 import type { LifeMethods } from "./life.ts";
 import type { SaveMethods } from "./save.ts";
 import type { SchedulingMethods } from "./scheduling.ts";
@@ -117,7 +118,7 @@ interface ByDomid {
 type Nothing = Record<string, never>;
 
 /** Every request: what it takes, what it answers. */
-export interface Methods extends LifeMethods, SaveMethods, SchedulingMethods {
+export interface Methods extends BlockMethods, LifeMethods, SaveMethods, SchedulingMethods {
   list: { params: Nothing; result: readonly ListedDomain[] };
   vcpus: { params: ByDomid; result: readonly ListedVcpu[] };
   domidOf: { params: { readonly name: string }; result: number | null };
@@ -149,5 +150,7 @@ export type Reply =
   /** Ours. */
   | { readonly id: number; readonly bug: string }
   | { readonly log: string }
+  /** The domain that is being created has a boot loader on its console, which another connection may attach to. */
+  | { readonly consoleReady: number }
   /** The console of this connection has ended; nothing follows on it. */
   | { readonly consoleEnd: true };

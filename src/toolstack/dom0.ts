@@ -5,6 +5,19 @@ import type { ProgramStart } from "../dombuild/program.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { XsClient } from "../xenstore/client/client.ts";
 import type { Userdata } from "./userdata.ts";
+import type { Signal } from "./wait.ts";
+
+/** What the boot loader of a domain prints goes to whoever is at the domain's console, and to a log. */
+export interface BootConsole {
+  readonly write: (text: string) => void;
+  /** What was typed since the last time. */
+  readonly take: () => Uint8Array;
+  /** Fires when something was typed. */
+  readonly typed: Signal;
+  /** The process that libxl would have started. */
+  readonly pid: number;
+  readonly close: () => void;
+}
 
 export interface Dom0 {
   readonly gate: Gate;
@@ -16,6 +29,8 @@ export interface Dom0 {
   readonly newUuid: () => Uint8Array;
   /** What is kept of each domain beside xenstore. */
   readonly userdata: Userdata;
+  /** The terminal of a boot loader that runs in dom0 for this domain. */
+  readonly openBootConsole: (domid: Domid) => BootConsole;
   /** A shipped program by name, for the domain that it is to run in: what its vCPU begins with. */
   readonly programOf: (name: string, domid: Domid, start: ProgramStart) => () => void;
 }

@@ -36,6 +36,10 @@ export type DiskAsk =
       readonly format: string;
       readonly readonly: boolean;
     }
+  /** For a boot loader in dom0, read-only. */
+  | { readonly ask: "open-image"; readonly path: string; readonly format: string }
+  | { readonly ask: "read-image"; readonly id: number; readonly offset: number; readonly length: number }
+  | { readonly ask: "close-image"; readonly id: number }
   /** What was opened for it is closed, all written. */
   | { readonly ask: "detach-disk"; readonly domid: number; readonly devid: number };
 
@@ -75,6 +79,13 @@ export interface Answers {
     | { readonly ok: true; readonly node: string; readonly device: string }
     | { readonly ok: false; readonly why: string; readonly pid: number; readonly hint?: string };
   "detach-disk": null;
+  /** `size`: bytes. */
+  "open-image":
+    | { readonly ok: true; readonly id: number; readonly size: number }
+    | { readonly ok: false; readonly why: string };
+  /** A string: why not. */
+  "read-image": Uint8Array | string;
+  "close-image": null;
 }
 export type AnswerTo<A extends Ask> = Answers[A["ask"]];
 

@@ -4,11 +4,16 @@ import type { Outbox } from "./outbox.ts";
 import type { Subject } from "./perms.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Watch } from "./watch.ts";
+import { Watchers } from "./watchers.ts";
 
 export interface Connection extends Subject {
   readonly domid: number;
+  /** Who connected later has a higher one. */
+  readonly serial: number;
   target: number | undefined;
-  watches: Watch[];
+  readonly watches: Watch[];
+  /** Where its watches are found by their paths. */
+  readonly watchers: Watchers;
   readonly transactions: Map<number, Transaction>;
   nextTransaction: number;
   readonly outbox: Outbox;
@@ -24,11 +29,19 @@ export function bytesHeld({ watches, transactions, outbox }: Connection): number
   return bytes;
 }
 
-export function newConnection(domid: number, outbox: Outbox, wake: () => void): Connection {
+export function newConnection(
+  domid: number,
+  outbox: Outbox,
+  wake: () => void,
+  serial = 0,
+  watchers = new Watchers(),
+): Connection {
   return {
     domid,
+    serial,
     target: undefined,
     watches: [],
+    watchers,
     transactions: new Map(),
     nextTransaction: 1,
     outbox,
@@ -36,9 +49,13 @@ export function newConnection(domid: number, outbox: Outbox, wake: () => void): 
   };
 }
 
+export function forgetWatches(conn: Connection): void {
+  for (const { path } of conn.watches.splice(0)) conn.watchers.forget(conn, path);
+}
+
 /** Forgets what the peer had under way, as after a reconnect. */
 export function resetConnection(conn: Connection): void {
-  conn.watches = [];
+  forgetWatches(conn);
   conn.transactions.clear();
   conn.outbox.clear();
 }

@@ -31,10 +31,13 @@ export function parentOf(path: string): string {
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
+const SLASH = 0x2f;
+
 /** How many levels `path` lies below `above`; 0: the same; undefined: not in it. */
 export function depthBelow(path: string, above: string): number | undefined {
   if (path === above) return 0;
-  const prefix = above === "/" ? "/" : `${above}/`;
-  if (!path.startsWith(prefix)) return undefined;
-  return path.slice(prefix.length).split("/").length;
+  const length = above === "/" ? 0 : above.length;
+  // Asked of every watch at every change: most are told apart by this one character.
+  if (path.charCodeAt(length) !== SLASH || !path.startsWith(above)) return undefined;
+  return path.slice(length + 1).split("/").length;
 }

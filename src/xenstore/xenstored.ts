@@ -9,7 +9,7 @@
  */
 import type { Gate } from "../abi/hypercall.ts";
 import { CALLS } from "./calls/index.ts";
-import { type Connection, newConnection } from "./connection.ts";
+import { type Connection, forgetWatches, newConnection } from "./connection.ts";
 import { Domains } from "./domains.ts";
 import type { Outbox } from "./outbox.ts";
 import { no, type XsResult } from "./outcome.ts";
@@ -20,6 +20,7 @@ import type { Transaction } from "./transaction.ts";
 import { type Counter, type Node, Tree, type Visit, walk } from "./tree.ts";
 import { View } from "./view.ts";
 import { hears, pathFor, type Reach } from "./watch.ts";
+import { Watchers } from "./watchers.ts";
 import { answer, type Packet, watchEvent } from "./wire.ts";
 
 const ONLY_DOM0: Perms = [{ domid: 0, access: "n" }];
@@ -38,6 +39,8 @@ export class Xenstored {
     ["@releaseDomain", ONLY_DOM0],
   ]);
   readonly #connections = new Set<Connection>();
+  readonly #watchers = new Watchers();
+  #serial = 0;
 
   constructor(gate: Gate, quota: Quota = DEFAULT_QUOTA) {
     this.gate = gate;
@@ -48,13 +51,14 @@ export class Xenstored {
   }
 
   connect(domid: number, outbox: Outbox, wake: () => void): Connection {
-    const conn = newConnection(domid, outbox, wake);
+    const conn = newConnection(domid, outbox, wake, this.#serial++, this.#watchers);
     this.#connections.add(conn);
     return conn;
   }
 
   disconnect(conn: Connection): void {
     this.#connections.delete(conn);
+    forgetWatches(conn);
   }
 
   /** Carries out one request; its answer is in the connection's outbox when this returns. */
@@ -89,7 +93,7 @@ export class Xenstored {
 
   /** Tells every watcher that may know of it. */
   fire(path: string, reach: Reach, oldPerms?: Perms): void {
-    for (const conn of this.#connections) {
+    for (const conn of this.#watchers.of(path, reach)) {
       let mayHear: boolean | undefined;
       let told = false;
       for (const watch of conn.watches) {

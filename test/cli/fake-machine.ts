@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PhysInfo, VcpuInfo, XenVersion } from "../../src/abi/hypercall.ts";
 import { Domid, Mfn } from "../../src/abi/types.ts";
+import { Blocks } from "../../src/host/blocks.ts";
 import { Session } from "../../src/host/daemon/session.ts";
 import type { LifeApi } from "../../src/host/life.ts";
 import type { SavingApi } from "../../src/host/saving.ts";
@@ -87,6 +88,14 @@ export class FakeMachine implements HostApi {
     restore: () => Promise.reject(new Error("a machine without guests restores none")),
     resume: () => [],
   };
+  readonly blocks = new Blocks({
+    dom0: this.toolstack.bench.dom0,
+    enter: () => {},
+    run: (plan) => {
+      const outcome = this.toolstack.bench.run(plan);
+      return outcome.ok ? Promise.resolve(outcome.value) : Promise.reject(outcome.error);
+    },
+  });
   readonly scheduling: SchedulingApi = createScheduling({
     dom0: this.toolstack.bench.dom0,
     enter: () => {},

@@ -65,7 +65,8 @@ export class BlkFront {
     const [bytes, view] = this.#slot(id, operation);
     view.setUint8(layout.nrSegments, count ?? segments.length);
     view.setBigUint64(layout.sector, BigInt(sector), true);
-    segments.forEach((segment, i) => putSegment(view, layout.segments + i * SEGMENT_SIZE, segment));
+    for (const [i, segment] of segments.entries())
+      putSegment(view, layout.segments + i * SEGMENT_SIZE, segment);
     this.putRaw(bytes);
   }
 
@@ -81,7 +82,7 @@ export class BlkFront {
     view.setUint8(this.layout.indirectOp, meant);
     view.setUint16(this.layout.indirectSegments, count, true);
     view.setBigUint64(this.layout.sector, BigInt(sector), true);
-    pages.forEach((gref, i) => view.setUint32(this.layout.indirectGrefs + 4 * i, gref, true));
+    for (const [i, gref] of pages.entries()) view.setUint32(this.layout.indirectGrefs + 4 * i, gref, true);
     this.putRaw(bytes);
   }
 

@@ -14,6 +14,11 @@ const generic = join(guestsDirectory ?? "", "vmlinuz-generic");
 /** Debian's generic kernel (packed with xz), where it stands too. */
 export const genericKernel = guestsDirectory !== undefined && existsSync(generic) ? generic : undefined;
 
+const withBlkfront = join(guestsDirectory ?? "", "initrd-blk.img");
+/** The initramfs with the cloud kernel's block front end in it, where it stands too. */
+export const blockRamdisk =
+  guestsDirectory !== undefined && existsSync(withBlkfront) ? withBlkfront : undefined;
+
 if (genericKernel === undefined && process.env["XLAB_REQUIRE_GUESTS"] === "1") {
   throw new Error("XLAB_REQUIRE_GUESTS is set and not every guest stands: run scripts/get-guests.sh");
 }

@@ -9,6 +9,7 @@ import { defineCommand, type Invocation } from "../command.ts";
 import { readConfigFile } from "../config-file.ts";
 import type { HostClient } from "../connection.ts";
 import { consoleHost, withHost } from "../connection-use.ts";
+import type { SittingEnd } from "../console/sitting.ts";
 import { out, warn } from "../output.ts";
 import { hint } from "../report.ts";
 
@@ -77,6 +78,29 @@ async function run(invocation: Invocation): Promise<number> {
   return withHost((host) => createOn(host, invocation, parsed, { text, source, overrides }));
 }
 
+/** A sitting that begins while the domain is being made: its boot loader has a menu to show. */
+function sitEarly(host: HostClient) {
+  let failed: (error: unknown) => void = () => {};
+  const until = new Promise<void>((_, reject) => {
+    failed = reject;
+  });
+  until.catch(() => {});
+  let sitting: Promise<SittingEnd | undefined> | undefined;
+  host.onConsoleReady((domid) => {
+    sitting = withHost(async (second) => {
+      const { sitAtConsole } = await import("../console/sitting.ts");
+      return await sitAtConsole(consoleHost(second), domid, { until });
+    });
+    sitting.catch(() => {});
+  });
+  return {
+    until: (created: Promise<unknown>) => void created.catch(failed),
+    /** The terminal is as it was. */
+    end: () => sitting?.catch(() => undefined),
+    sitting: () => sitting ?? Promise.resolve(undefined),
+  };
+}
+
 /** A word that comes first and is no option or setting is the file; `-f` outdoes it, and any further word is one too many. */
 function chooseFile({ argv, args }: Invocation): {
   readonly source: string | undefined;
@@ -99,7 +123,8 @@ async function createOn(
   const toConsole = args.has("c");
   const staysPaused = args.has("p");
   const inForeground = args.has("F");
-  const { domid } = await host.call(
+  const early = toConsole && config.bootloader !== undefined ? sitEarly(host) : undefined;
+  const created = host.call(
     "create",
     {
       ...request,
@@ -110,12 +135,18 @@ async function createOn(
     },
     warn,
   );
+  early?.until(created);
+  const { domid } = await created.catch(async (error: unknown) => {
+    await early?.end();
+    throw error;
+  });
   if (toConsole) {
     const { sitAtConsole } = await import("../console/sitting.ts");
     const attached = async (): Promise<void> => {
       if (!staysPaused) await host.call("unpause", { domid });
     };
-    const end = await sitAtConsole(consoleHost(host), domid, { attached });
+    if (early !== undefined) await attached();
+    const end = await (early?.sitting() ?? sitAtConsole(consoleHost(host), domid, { attached }));
     if (end === undefined) {
       warn("Unable to attach console");
       await attached();

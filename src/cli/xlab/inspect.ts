@@ -1,10 +1,13 @@
 /** xlab inspect: what a kernel file is, and what it can be booted as. Needs no machine. */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import type { ImageReport } from "../inspect/image.ts";
 import { type Fitness, inspectKernel, type KernelReport, suggestConfig } from "../inspect/kernel.ts";
 import { out, warn } from "../output.ts";
 import { hint } from "../report.ts";
 import { strerror } from "../strerror.ts";
 import type { XlabCommand } from "./command.ts";
+import { formatOf, imageJson, imageText, readImage } from "./inspect-image.ts";
+import type { OpenDiskImage } from "./local-host.ts";
 
 const UNFIT = 1;
 const USAGE = 2;
@@ -13,10 +16,11 @@ const LARGEST = 1 << 30;
 
 export const inspect: XlabCommand = {
   name: "inspect",
-  usage: "KERNEL [--format json]",
-  summary: "Say what a kernel file is and which guests it can be",
+  usage: "KERNEL|IMAGE [--format json]",
+  summary: "Say what a kernel file or a disk image is and which guests it can be",
   options: [{ long: "format", value: "json" }],
-  help: `Packing, version, Xen notes, the guest types that can be made of it, and a config to start from.
+  help: `Of a kernel: packing, version, Xen notes. Of a disk image (raw, qcow2, vhd): partitions, file systems, boot menus, kernels.
+Of both the guest types that can be made of it, and a config to start from.
 
 --format json    The same for programs.
 
@@ -25,13 +29,15 @@ Exit status:
    1  none can, and the output says why
    2  wrong usage, or the file cannot be read
 `,
-  async run(args) {
+  async run(args, _openLocalHost, openDiskImage) {
     const [path, ...others] = args.operands;
     const format = args.value("format");
     if (path === undefined || others.length > 0 || (format !== undefined && format !== "json")) {
-      warn("Usage: xlab inspect KERNEL [--format json]");
+      warn("Usage: xlab inspect KERNEL|IMAGE [--format json]");
       return USAGE;
     }
+    const asImage = await inspectAsImage(path, format === "json", openDiskImage);
+    if (asImage !== undefined) return asImage;
     const file = read(path);
     if (typeof file === "string") {
       await hint(`${path}: ${file}`);
@@ -47,6 +53,48 @@ Exit status:
     return report.pv.boots ? 0 : UNFIT;
   },
 };
+
+/** The exit status; undefined: it is no disk image. */
+async function inspectAsImage(
+  path: string,
+  json: boolean,
+  openDiskImage: OpenDiskImage,
+): Promise<number | undefined> {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return undefined;
+    const kind = formatOf(file, stat.size);
+    if (kind.name === "raw" && isKernelFile(file)) return undefined;
+    const report = await readImage(path, kind, openDiskImage);
+    if (report === undefined && kind.name === "raw") return undefined;
+    const shown = report ?? EMPTY;
+    out(json ? imageJson(path, kind, shown) : imageText(path, kind, shown));
+    return shown.guests.length > 0 ? 0 : UNFIT;
+  } catch (error) {
+    if (file === undefined) return undefined;
+    await hint(`${path}: ${error instanceof Error && !("code" in error) ? error.message : strerror(error)}`);
+    return USAGE;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+const EMPTY: ImageReport = {
+  table: { kind: "none", uuid: "", sectorSize: 512, notes: [] },
+  volumes: [],
+  menus: [],
+  kernels: [],
+  guests: [],
+};
+
+/** An ELF file, or Linux's boot sector, which looks like a disk's. */
+function isKernelFile(file: number): boolean {
+  const head = Buffer.alloc(0x206);
+  readSync(file, head, 0, head.length, 0);
+  return head.toString("latin1", 0, 4) === "\x7fELF" || head.toString("latin1", 0x202, 0x206) === "HdrS";
+}
 
 /** A string: why it cannot be read. */
 function read(path: string): Uint8Array | string {

@@ -25,4 +25,15 @@ export interface LocalHost extends ConsoleHost {
   readonly failure: Promise<never>;
 }
 
+/** An image on this machine, read-only, as a guest would see it. */
+export type OpenDiskImage = (
+  path: string,
+  format: string,
+) => Promise<{
+  /** Bytes. */
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}>;
+
 export type OpenLocalHost = (options: LocalHostOptions) => Promise<LocalHost>;

@@ -6,22 +6,30 @@ import { hint, report } from "../report.ts";
 import type { XlabCommand } from "./command.ts";
 import { host } from "./host.ts";
 import { inspect } from "./inspect.ts";
-import type { OpenLocalHost } from "./local-host.ts";
+import type { OpenDiskImage, OpenLocalHost } from "./local-host.ts";
 import { run } from "./run.ts";
 
 const COMMANDS: readonly XlabCommand[] = [run, inspect, host];
 const USAGE = 2;
 
 /** Runs a command line of xlab's and answers its exit status; never throws. `openLocalHost`: a machine in this process. */
-export async function main(argv: readonly string[], openLocalHost: OpenLocalHost): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  openLocalHost: OpenLocalHost,
+  openDiskImage: OpenDiskImage,
+): Promise<number> {
   try {
-    return await runXlab(argv, openLocalHost);
+    return await runXlab(argv, openLocalHost, openDiskImage);
   } catch (error) {
     return report(error);
   }
 }
 
-async function runXlab(argv: readonly string[], openLocalHost: OpenLocalHost): Promise<number> {
+async function runXlab(
+  argv: readonly string[],
+  openLocalHost: OpenLocalHost,
+  openDiskImage: OpenDiskImage,
+): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const about = COMMANDS.find((command) => command.name === rest[0]);
@@ -32,7 +40,7 @@ async function runXlab(argv: readonly string[], openLocalHost: OpenLocalHost): P
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) return unknown(name);
   const parsed = await parseArguments(command, rest);
-  if (parsed.ok) return command.run(parsed.args, openLocalHost);
+  if (parsed.ok) return command.run(parsed.args, openLocalHost, openDiskImage);
   if (parsed.why === "help") {
     out(helpOf(command));
     return 0;

@@ -69,7 +69,7 @@ export class FsBackend {
     if (said === undefined) {
       this.#disconnect(device);
       device.watch?.cancel();
-      xs.remove(device.backend);
+      xs.remove(device.backend.slice(0, device.backend.lastIndexOf("/")));
       return;
     }
     switch (Number(said)) {
@@ -100,13 +100,17 @@ export class FsBackend {
       return /^\d{1,10}$/.test(text) ? Number(text) : 0xffff_ffff;
     };
     const ring = gate.gnttab.map(domid, Gref(number("ring-ref")), "write");
-    if (!ring.ok) return refuse(`its ring cannot be mapped: ${ring.errno}`);
+    if (!ring.ok) {
+      refuse(`its ring cannot be mapped: ${ring.errno}`);
+      return;
+    }
     const port = gate.evtchn.bindInterdomain(domid, Port(number("event-channel")));
     const files = port.ok ? open(domid) : undefined;
     if (!port.ok || files === undefined) {
       ring.value.unmap();
       if (port.ok) gate.evtchn.close(port.value);
-      return refuse("it cannot be served");
+      refuse("it cannot be served");
+      return;
     }
     const back = new FsBack({
       gate,

@@ -90,6 +90,16 @@ export class Console {
     }
   }
 
+  /** A read would not wait. */
+  hasTyped(): boolean {
+    return this.#frame.getUint32(OFFSET.inProd) !== this.#frame.getUint32(OFFSET.inCons);
+  }
+
+  /** Until the reader or the writer has moved on, or `until`. */
+  *typed(until?: Nanos): Thread<void> {
+    yield* wait(this.#moved, until);
+  }
+
   /** Another kernel takes the page over. */
   release(): void {
     this.#frame.unmap();

@@ -8,7 +8,7 @@
 import type { Gate } from "../../abi/hypercall.ts";
 import { SHUTDOWN } from "../../abi/hypercall.ts";
 import type { Port } from "../../abi/types.ts";
-import { VIRQ_TIMER } from "../../abi/xen.ts";
+import { sharedInfo, VIRQ_TIMER } from "../../abi/xen.ts";
 import type { ProgramStart } from "../../dombuild/program.ts";
 import { Nanos } from "../../lib/brand.ts";
 import { AddressSpace } from "./address-space.ts";
@@ -67,6 +67,19 @@ export class MiniOs {
 
   now(): Nanos {
     return this.gate.sched.now();
+  }
+
+  /** Nanoseconds since 1970, by the wall clock in shared_info; whole microseconds at best. */
+  wallNanos(): number {
+    const { gate, start } = this;
+    const page = gate.memory.mapForeign(gate.domid, start.sharedInfoMfn, "read");
+    if (!page.ok) throw new Error(`shared_info: ${page.errno}`);
+    const { wcSec, wcSecHi, wcNsec } = sharedInfo.field;
+    const word = (field: { readonly offset: number }): number => page.value.getUint32(field.offset);
+    const seconds = word(wcSecHi) * 2 ** 32 + word(wcSec);
+    const nanos = word(wcNsec);
+    page.value.unmap();
+    return seconds * 1e9 + nanos + this.now();
   }
 
   /** A thread of that name; `ended` hears what it returned. */
@@ -166,11 +179,10 @@ export class MiniOs {
     for (;;) {
       yield* watch.changed();
       const asked = yield* this.xenbus.read("control/shutdown");
-      if (asked === undefined || asked === "") continue;
+      // What it cannot do (suspend, which is not announced) it does not acknowledge either.
+      if (asked !== "poweroff" && asked !== "halt" && asked !== "reboot") continue;
       yield* this.xenbus.write("control/shutdown", "");
-      if (asked === "poweroff" || asked === "halt") this.shutdown(SHUTDOWN.poweroff);
-      else if (asked === "reboot") this.shutdown(SHUTDOWN.reboot);
-      else this.console.print(`control/shutdown: ${asked} is not done by this kernel\n`);
+      this.shutdown(asked === "reboot" ? SHUTDOWN.reboot : SHUTDOWN.poweroff);
     }
   }
 

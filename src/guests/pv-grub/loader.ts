@@ -2,7 +2,7 @@
 import { MAX_GUEST_CMDLINE } from "../../abi/start-info.ts";
 import { PAGE_SIZE } from "../../abi/types.ts";
 import type { BuildFault } from "../../dombuild/fault.ts";
-import { MAX_UNPACKED, type ParsedKernel, readKernel } from "../../dombuild/kernel.ts";
+import { MAX_UNPACKED, type ParsedKernel, readKernelSteps } from "../../dombuild/kernel.ts";
 import { type LayoutResult, type PvLayout, planPv } from "../../dombuild/layout.ts";
 import type { MiniOs } from "../minios/kernel.ts";
 import { schedule, type Thread } from "../minios/threads.ts";
@@ -139,7 +139,10 @@ export class KernelLoader implements Loader {
 
   *#parse(path: string, file: Uint8Array): Thread<ParsedKernel> {
     const limit = Math.min(MAX_UNPACKED, this.#os.memory.freePages * PAGE_SIZE);
-    const result = readKernel(file, limit);
+    const steps = readKernelSteps(file, limit);
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) yield* schedule();
+    const result = step.value;
     this.#os.gate.charge("byte", file.length + (result.ok ? result.value.image.length : 0));
     yield* schedule();
     if (result.ok) return result.value;

@@ -36,7 +36,7 @@ export interface Menu {
     | { readonly normal: readonly [number, number]; readonly highlight: readonly [number, number] }
     | undefined;
   /** Answers whether what was typed opens editing, the command line and locked entries; undefined: they are open. */
-  readonly password: ((typed: string) => boolean) | undefined;
+  readonly password: ((typed: string) => boolean | Thread<boolean>) | undefined;
   /** The title over the menu, and the help under it, as the original of this language words them. */
   readonly look: "legacy" | "grub2";
 }

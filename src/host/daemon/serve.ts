@@ -10,6 +10,7 @@ import { parseDomainConfig } from "../../toolstack/config/parse.ts";
 import { readGuestFiles, withAbsoluteDisks } from "../guest-files.ts";
 import type { ByteChannel } from "../streams.ts";
 import type { DomainRow, HostApi } from "../types.ts";
+import { BLOCK_ROWS } from "./block-rows.ts";
 import { LIFE_ROWS } from "./life-rows.ts";
 import { SAVE_ROWS } from "./save-rows.ts";
 import { SCHEDULING_ROWS } from "./scheduling-rows.ts";
@@ -23,6 +24,7 @@ export interface Service {
   readonly host: HostApi;
   readonly directory: string;
   readonly log: (line: string) => void;
+  readonly consoleReady: (domid: number) => void;
   /** The connection's bytes beside its requests. */
   readonly bytes: ByteChannel;
   /** The monitor that this connection watches. */
@@ -118,6 +120,7 @@ function listed(row: DomainRow): Methods["list"]["result"][number] {
 }
 
 const ROWS: Rows = {
+  ...BLOCK_ROWS,
   ...LIFE_ROWS,
   ...SAVE_ROWS,
   ...SCHEDULING_ROWS,
@@ -131,7 +134,7 @@ const ROWS: Rows = {
     return { result: { ...rest, virtStart: `0x${virtStart.toString(16)}` } };
   },
   dmesg: ({ host }, p) => ({ result: host.dmesg(p.boolean("clear")) }),
-  create: async ({ host, log, monitor }, p) => {
+  create: async ({ host, log, monitor, consoleReady }, p) => {
     const { config, libxl } = parseDomainConfig({
       text: p.string("text", 4 << 20),
       source: p.string("source", 4096),
@@ -155,6 +158,7 @@ const ROWS: Rows = {
       files,
       paused,
       log,
+      consoleReady,
       ...(verbose ? { detail: log } : {}),
       ...(wish === "none" ? { monitor: wish } : {}),
       ...(wish === "foreground" ? { monitorLog: log, monitorDone } : {}),

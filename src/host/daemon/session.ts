@@ -123,6 +123,7 @@ export class Session {
         host,
         directory: this.#options.directory,
         log: (line) => this.#reply({ log: line }),
+        consoleReady: (domid) => this.#reply({ consoleReady: domid }),
         bytes: this.#bytes,
         monitor: this.#monitor,
         attach: (domid, interactive) => this.#attach(host, domid, interactive),

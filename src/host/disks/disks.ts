@@ -11,9 +11,10 @@ import type { BlockStore } from "../../devices/vbd/store.ts";
 import type { Answers, DiskAsk } from "../../toolstack/wait.ts";
 import type { Outside } from "../outside.ts";
 import { strerror } from "../strerror.ts";
-import { type DiskImage, ImageError } from "./image.ts";
+import { type DiskImage, ImageBusy, ImageError } from "./image.ts";
 import { ImageStore } from "./image-store.ts";
 import { openImage } from "./open.ts";
+import { ImageReaders } from "./readers.ts";
 
 interface Attached {
   readonly image: DiskImage;
@@ -32,6 +33,10 @@ export class Disks {
   readonly #outside: Outside;
   readonly #warn: (line: string) => void;
   readonly #attached = new Map<string, Attached>();
+  /** Loop devices of images that are being opened. */
+  readonly #opening = new Set<number>();
+
+  readonly #readers = new ImageReaders();
 
   constructor(outside: Outside, warn: (line: string) => void) {
     this.#outside = outside;
@@ -46,6 +51,12 @@ export class Disks {
         return this.#attach(question);
       case "detach-disk":
         return this.#detach(keyOf(question.domid, question.devid));
+      case "open-image":
+        return this.#readers.open(question);
+      case "read-image":
+        return this.#readers.read(question);
+      case "close-image":
+        return this.#readers.close(question.id);
     }
   }
 
@@ -67,6 +78,7 @@ export class Disks {
 
   /** The machine is switched off: what was written is on the disks. */
   async closeAll(): Promise<void> {
+    await this.#readers.closeAll();
     for (const key of [...this.#attached.keys()]) await this.#close(key);
   }
 
@@ -83,11 +95,16 @@ export class Disks {
     const key = keyOf(wanted.domid, wanted.devid);
     if (wanted.path === undefined) return { ok: true, node: "", device: "" };
     try {
-      const image = await openImage(wanted.path, wanted.format, wanted.readonly);
       const loop = this.#freeLoop();
+      this.#opening.add(loop);
+      const who = `/dev/loop${loop} domain ${wanted.domid}`;
+      const image = await openImage(wanted.path, wanted.format, wanted.readonly, who).finally(() =>
+        this.#opening.delete(loop),
+      );
       this.#attached.set(key, { image, loop, users: 0, released: undefined });
       return { ok: true, node: `/dev/loop${loop}`, device: `${LOOP_MAJOR}:${loop.toString(16)}` };
     } catch (error) {
+      if (error instanceof ImageBusy) return { ok: false, pid: process.pid, ...busy(error, wanted.readonly) };
       const why = error instanceof ImageError ? error.message : `${wanted.path}: ${strerror(codeOf(error))}`;
       return { ok: false, why, pid: process.pid };
     }
@@ -118,7 +135,7 @@ export class Disks {
   }
 
   #freeLoop(): number {
-    const taken = new Set([...this.#attached.values()].map(({ loop }) => loop));
+    const taken = new Set([...this.#opening, ...[...this.#attached.values()].map(({ loop }) => loop)]);
     let loop = 0;
     while (taken.has(loop)) loop++;
     return loop;
@@ -127,6 +144,19 @@ export class Disks {
 
 /** How long a back end may take to give an image back before it is closed all the same. */
 const RELEASE_MILLIS = 5_000;
+
+/** As Xen's block script puts it. */
+function busy(
+  { path, holder }: ImageBusy,
+  readonly: boolean,
+): { readonly why: string; readonly hint: string } {
+  const [loop = "", ...who] = holder.says.split(" ");
+  const [mounted, now] = readonly ? ["mounted read-write", "read-only now"] : ["mounted", "now"];
+  return {
+    why: `File ${path} is loopback-mounted through ${loop},\nwhich is ${mounted} in a guest domain,\nand so cannot be mounted ${now}.`,
+    hint: `${path} is ${holder.mode === "w" ? "written" : "read"} by ${who.join(" ")} of the xlab host with pid ${holder.pid}; one guest may write an image, or many read it`,
+  };
+}
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "EIO";
 

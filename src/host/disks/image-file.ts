@@ -1,28 +1,37 @@
 /** A file that an image lies in: whole pieces are read and written, whatever the system does in one go. */
 import { type FileHandle, open } from "node:fs/promises";
-import { type DiskImage, ImageError } from "./image.ts";
+import { type DiskImage, ImageBusy, ImageError } from "./image.ts";
+import { lockImage } from "./locks.ts";
 
 export class ImageFile {
   readonly path: string;
   /** What tells the file apart from every other here. */
   readonly identity: string;
   readonly #file: FileHandle;
+  readonly #unlock: () => void;
 
-  private constructor(path: string, identity: string, file: FileHandle) {
+  private constructor(path: string, identity: string, file: FileHandle, unlock: () => void) {
     this.path = path;
     this.identity = identity;
     this.#file = file;
+    this.#unlock = unlock;
   }
 
-  /** Throws {@link ImageError}, or what the system says. */
-  static async open(path: string, readonly: boolean): Promise<ImageFile> {
+  /**
+   * `who`: for whoever meets our lock on the file. Throws {@link ImageBusy}, {@link ImageError}, or what the system says.
+   */
+  static async open(path: string, readonly: boolean, who: string): Promise<ImageFile> {
     const file = await open(path, readonly ? "r" : "r+");
     try {
       const stat = await file.stat();
       if (stat.isDirectory()) throw new ImageError(`${path} is a directory`);
       if (!stat.isFile() && !stat.isBlockDevice())
         throw new ImageError(`${path} is neither a file nor a block device`);
-      return new ImageFile(path, `${stat.dev}:${stat.ino}`, file);
+      // All nodes of a block device are that device.
+      const identity = stat.isBlockDevice() ? `b:${stat.rdev}` : `${stat.dev}:${stat.ino}`;
+      const lock = lockImage(identity, readonly ? "r" : "w", who);
+      if (!lock.ok) throw new ImageBusy(path, lock.holder);
+      return new ImageFile(path, identity, file, lock.release);
     } catch (error) {
       await file.close();
       throw error;
@@ -64,6 +73,7 @@ export class ImageFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+    this.#unlock();
   }
 }
 

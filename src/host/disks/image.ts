@@ -1,4 +1,5 @@
 /** A disk image on the host, opened: bytes in, bytes out. Formats are siblings of this file. */
+import type { LockHolder } from "./locks.ts";
 
 export interface DiskImage {
   /** Of the virtual disk, bytes; whole sectors of 512. */
@@ -14,6 +15,19 @@ export interface DiskImage {
   discard(offset: number, length: number): Promise<void>;
   /** Flushes; what is under way ends first. */
   close(): Promise<void>;
+}
+
+/** Somebody else has the image. */
+export class ImageBusy extends Error {
+  override readonly name = "ImageBusy";
+  readonly path: string;
+  readonly holder: LockHolder;
+
+  constructor(path: string, holder: LockHolder) {
+    super(`${path} is in use`);
+    this.path = path;
+    this.holder = holder;
+  }
 }
 
 /** An image that cannot be used, in a sentence for its user. */

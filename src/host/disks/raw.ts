@@ -1,6 +1,6 @@
 /** A raw image: the file is the disk. */
 import type { DiskImage } from "./image.ts";
-import { ImageFile } from "./image-file.ts";
+import type { ImageFile } from "./image-file.ts";
 
 const SECTOR = 512;
 

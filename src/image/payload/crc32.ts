@@ -19,10 +19,11 @@ function makeTables(): Uint32Array {
   return tables;
 }
 
-export function crc32(bytes: Uint8Array): number {
+/** `before`: the CRC of what stands before these bytes. */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const t = TABLES;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let c = 0xffffffff;
+  let c = ~before;
   let i = 0;
   for (const end = bytes.length - 7; i < end; i += 8) {
     const a = c ^ view.getUint32(i, true);

@@ -4,12 +4,17 @@
  */
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
 import { Growing } from "./growing.ts";
+import { finish, type Steps } from "./steps.ts";
 
 const LZ4_LEGACY_MAGIC = 0x184c2102;
 const BLOCK_MAX = 8 * 1024 * 1024;
 
 /** Unpacks `packed` (which starts with the magic number) to exactly `size` bytes. */
-export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array> {
+export const unlz4Legacy = (packed: Uint8Array, size: number): Parsed<Uint8Array> =>
+  finish(unlz4LegacySteps(packed, size));
+
+/** The same, a block a step. */
+export function* unlz4LegacySteps(packed: Uint8Array, size: number): Steps<Parsed<Uint8Array>> {
   // 255 bytes of match length cost one byte of input: nothing unpacks to more.
   if (size > packed.length * 255)
     return fault(`the LZ4 data claims to unpack from ${packed.length} to ${size} bytes, which LZ4 cannot`);
@@ -30,6 +35,7 @@ export function unlz4Legacy(packed: Uint8Array, size: number): Parsed<Uint8Array
     if (end < 0) return fault(`the LZ4 block at ${hex(from - 4)} is damaged`);
     from += word;
     to = end;
+    yield;
   }
   if (from !== packed.length)
     return fault(`the LZ4 data ends in the middle of a block size: it is truncated`);

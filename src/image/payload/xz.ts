@@ -3,11 +3,12 @@
  * checked by CRC32 or CRC64. Everything that the file says twice is compared.
  */
 import { fault, hex, type Parsed, parsed } from "../fault.ts";
-import { unfilterX86 } from "./bcj-x86.ts";
+import { unfilterX86Steps } from "./bcj-x86.ts";
 import { crc32 } from "./crc32.ts";
 import { crc64 } from "./crc64.ts";
 import { Growing } from "./growing.ts";
 import { LzmaDecoder } from "./lzma.ts";
+import { finish, type Steps } from "./steps.ts";
 
 const HEADER = 12;
 const FOOTER = 12;
@@ -37,7 +38,10 @@ interface Block {
 }
 
 /** Unpacks `packed` (which starts with the magic bytes) to exactly `size` bytes. */
-export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
+export const unxz = (packed: Uint8Array, size: number): Parsed<Uint8Array> => finish(unxzSteps(packed, size));
+
+/** The same, a chunk of LZMA2 a step. */
+export function* unxzSteps(packed: Uint8Array, size: number): Steps<Parsed<Uint8Array>> {
   if (packed.length < HEADER + FOOTER + 8) return fault(`the xz data has only ${packed.length} bytes`);
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   if (crc32(packed.subarray(6, 8)) !== view.getUint32(8, true)) return damaged("its header's CRC is wrong");
@@ -61,7 +65,7 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     const start = decoder.to;
     decoder.from = headerEnd;
     decoder.dictionarySize = block.value.dictionarySize;
-    const wrong = decodeLzma2(packed, decoder, out);
+    const wrong = yield* decodeLzma2(packed, decoder, out);
     if (wrong !== undefined) return damaged(wrong);
     const end = decoder.from;
     const length = decoder.to - start;
@@ -71,13 +75,13 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
     )
       return damaged(`the block at ${hex(at)} has other sizes than its header says`);
     const bytes = out.bytes.subarray(start, decoder.to);
-    if (block.value.x86 !== undefined) unfilterX86(bytes, block.value.x86);
+    if (block.value.x86 !== undefined) yield* unfilterX86Steps(bytes, block.value.x86);
 
     const checkAt = (end + 3) & ~3; // the header has 12 bytes: blocks are aligned in the file too
     if (packed.length - checkAt < checkBytes) return damaged("it is truncated");
     for (let i = end; i < checkAt; i++) if (packed[i] !== 0) return damaged("a block's padding is not zero");
     if (
-      (check === 1 && crc32(bytes) !== view.getUint32(checkAt, true)) ||
+      (check === 1 && (yield* crc32Steps(bytes)) !== view.getUint32(checkAt, true)) ||
       (check === 4 && crc64(bytes) !== view.getBigUint64(checkAt, true))
     )
       return damaged(
@@ -91,6 +95,18 @@ export function unxz(packed: Uint8Array, size: number): Parsed<Uint8Array> {
   if (decoder.to !== size)
     return fault(`the xz data unpacks to ${decoder.to} bytes, its last word says ${size}`);
   return parsed(out.bytes);
+}
+
+/** Bytes of a check's step. */
+const CRC_STEP = 2 * 1024 * 1024;
+
+function* crc32Steps(bytes: Uint8Array): Steps<number> {
+  let crc = 0;
+  for (let at = 0; at < bytes.length; at += CRC_STEP) {
+    crc = crc32(bytes.subarray(at, at + CRC_STEP), crc);
+    yield;
+  }
+  return crc;
 }
 
 /** Reads fields from `at` to `end`; what is not there is undefined. */
@@ -165,11 +181,12 @@ function readBlockHeader(packed: Uint8Array, at: number, end: number): Parsed<Bl
 }
 
 /** Chunks up to the end marker; answers what is wrong. */
-function decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Growing): string | undefined {
+function* decodeLzma2(packed: Uint8Array, decoder: LzmaDecoder, out: Growing): Steps<string | undefined> {
   let needDictionary = true;
   let needState = true;
   let needProperties = true;
   for (;;) {
+    yield;
     const at = decoder.from;
     const where = `the LZMA2 chunk at ${hex(at)}`;
     const control = packed[at];

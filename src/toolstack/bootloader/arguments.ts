@@ -28,7 +28,13 @@ export type ParsedPygrub =
 export const PYGRUB_PATH = "/usr/lib/xen-4.17/bin/pygrub";
 export const USAGE = `Usage: ${PYGRUB_PATH} [-q|--quiet] [-i|--interactive] [-l|--list-entries] [-n|--not-really] [--output=] [--kernel=] [--ramdisk=] [--args=] [--entry=] [--output-directory=] [--output-format=sxp|simple|simple0] [--runas=] [--offset=] <image>\n`;
 
-const SHORT: Readonly<Record<string, string>> = { q: "quiet", i: "interactive", l: "list-entries", n: "not-really", h: "help" };
+const SHORT: Readonly<Record<string, string>> = {
+  q: "quiet",
+  i: "interactive",
+  l: "list-entries",
+  n: "not-really",
+  h: "help",
+};
 const FLAGS = ["quiet", "interactive", "list-entries", "not-really", "help", "isconfig", "debug"];
 const VALUED = [
   "output",
@@ -54,7 +60,8 @@ export function parsePygrubArguments(argv: readonly string[]): ParsedPygrub {
     if (name === "help") return refused(0);
     if (name === "quiet" || name === "entry") interactive = false;
     if (name === "interactive") interactive = true;
-    if (name === "offset" && !/^\s*[+-]?\d+\s*$/.test(value)) return refused(1, "offset value must be an integer\n");
+    if (name === "offset" && !/^\s*[+-]?\d+\s*$/.test(value))
+      return refused(1, "offset value must be an integer\n");
     if (name === "runas" && !/^\s*[+-]?\d+\s*$/.test(value))
       return refused(1, "runas value must be an integer user id\n");
     if (name === "output-format" && formatOf(value) === undefined)

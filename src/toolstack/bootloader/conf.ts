@@ -82,13 +82,17 @@ export function diskPart(text: string): string {
   const number = disk.startsWith("/dev/xvd")
     ? (disk.codePointAt("/dev/xvd".length) ?? fail("IndexError: string index out of range")) - 97
     : wholeNumber(disk.slice(2));
-  return part === undefined ? `d${number}` : `d${number}p${wholeNumber(part.replace(/^msdos/, "").replace(/^gpt/, ""))}`;
+  return part === undefined
+    ? `d${number}`
+    : `d${number}p${wholeNumber(part.replace(/^msdos/, "").replace(/^gpt/, ""))}`;
 }
 
 /** Python's int(). */
 export function wholeNumber(text: string): number {
   const value = /^\s*[+-]?\d+\s*$/.test(text) ? Number(text) : Number.NaN;
-  return Number.isSafeInteger(value) ? value : fail(`ValueError: invalid literal for int() with base 10: '${text}'`);
+  return Number.isSafeInteger(value)
+    ? value
+    : fail(`ValueError: invalid literal for int() with base 10: '${text}'`);
 }
 
 /** A kernel line: path and arguments. */

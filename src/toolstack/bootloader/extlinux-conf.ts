@@ -19,7 +19,10 @@ export function parseExtlinux(text: string): Menu {
     }
   }
   if (open.length > 0) images.push(extlinuxImage(open));
-  const selected = Math.max(0, images.findIndex(({ title }) => title === wanted));
+  const selected = Math.max(
+    0,
+    images.findIndex(({ title }) => title === wanted),
+  );
   return { images, timeout, selected, image: (_title, lines) => extlinuxImage(lines) };
 }
 
@@ -46,11 +49,10 @@ function extlinuxImage(lines: readonly string[]): MenuImage {
       continue;
     }
     // The ramdisk may stand among the arguments.
-    for (const word of value.split(" ")) {
-      if (!word.toLowerCase().startsWith("initrd=")) continue;
-      initrd = word.replace("initrd=", "");
-      value = value.replace(word, "");
-    }
+    const words = value.split(" ");
+    const isInitrd = (word: string): boolean => word.toLowerCase().startsWith("initrd=");
+    initrd = words.findLast(isInitrd)?.replace("initrd=", "") ?? initrd;
+    value = words.map((word) => (isInitrd(word) ? "" : word)).join(" ");
     value = value.trim().replace(/^"(.+)"$/, "$1");
     if (command === "label") title = value;
     else if (command === "kernel") setKernel(value);

@@ -119,7 +119,7 @@ export function parseGrub2(text: string): Menu {
       if (line.startsWith("}")) inFunction = false;
       continue;
     }
-    const title = /^menuentry ["'](.*?)["'] (.*){/.exec(line)?.[1];
+    const title = titleOf(line);
     if (title !== undefined) {
       if (open !== undefined) fail("RuntimeError: syntax error: cannot nest menuentry");
       open = { title, lines: [] };
@@ -142,6 +142,18 @@ export function parseGrub2(text: string): Menu {
   return { images, timeout: settings.timeout, selected: settings.selected, image };
 }
 
+/**
+ * The title in `menuentry 'Title' … {`: up to the first quote, of either kind, that a blank follows. Sought by hand: a regular
+ * expression would try all pairs of quotes and braces in a line that a guest made for it.
+ */
+function titleOf(line: string): string | undefined {
+  if (!/^menuentry ["']/.test(line)) return undefined;
+  const begins = "menuentry '".length;
+  const ends = [`" `, "' "].map((quote) => line.indexOf(quote, begins)).filter((at) => at >= 0);
+  const end = Math.min(...ends);
+  return ends.length > 0 && line.lastIndexOf("{") >= end + 2 ? line.slice(begins, end) : undefined;
+}
+
 /** What GRUB remembers between boots PyGRUB does not. */
 const savedAsZero = (value: string): string =>
-  ["${saved_entry}", "${next_entry}"].includes(value.trim()) ? "0" : value;
+  /^\$\{(saved|next)_entry\}$/.test(value.trim()) ? "0" : value;

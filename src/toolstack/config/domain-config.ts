@@ -25,6 +25,8 @@ export interface DomainConfig {
   readonly kernel: string | undefined;
   readonly ramdisk: string | undefined;
   readonly cmdline: string;
+  /** A program in dom0 that finds kernel and ramdisk in the first disk; `kernel` and `ramdisk` are then for it to use. */
+  readonly bootloader?: { readonly program: string; readonly args: readonly string[] };
   readonly memory: { readonly targetKib: number; readonly maxKib: number };
   readonly vcpus: number;
   readonly maxVcpus: number;
@@ -68,6 +70,8 @@ const USED: ReadonlySet<string> = new Set([
   "builder",
   "kernel",
   "firmware",
+  "bootloader",
+  "bootloader_args",
   "ramdisk",
   "cmdline",
   "root",
@@ -102,6 +106,9 @@ export function toDomainConfig(libxl: LibxlDomainConfig, settings: Settings): Do
     kernel: b_info.kernel,
     ramdisk: b_info.ramdisk,
     cmdline: b_info.cmdline ?? "",
+    ...(b_info.bootloader === undefined
+      ? {}
+      : { bootloader: { program: b_info.bootloader, args: b_info.bootloader_args ?? [] } }),
     memory: { targetKib: Number(b_info.target_memkb ?? maxKib), maxKib },
     vcpus: b_info.avail_vcpus?.length ?? 1,
     maxVcpus,

@@ -156,7 +156,7 @@ const buildInfo = struct({
   vpmu: defbool,
 });
 
-const disk = struct({
+export const diskType = struct({
   backend_domname: string,
   pdev_path: string,
   vdev: string,
@@ -178,7 +178,7 @@ const disk = struct({
   hidden_disk: string,
   trusted: defbool,
 });
-export type Disk = ValueOf<typeof disk>;
+export type Disk = ValueOf<typeof diskType>;
 
 const nic = struct({
   backend_domname: string,
@@ -212,7 +212,7 @@ const vkb = struct({ devid: int(-1n) });
 export const domainConfigType = struct({
   c_info: createInfo,
   b_info: buildInfo,
-  disks: list(disk),
+  disks: list(diskType),
   nics: list(nic),
   vfbs: list(vfb),
   vkbs: list(vkb),

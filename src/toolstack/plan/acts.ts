@@ -10,6 +10,7 @@ export type CreateAct =
   | "write-skeleton"
   | "check-disks"
   | "say-dm-version"
+  | "run-bootloader"
   | "prepare-domain"
   | "read-kernel"
   | "read-ramdisk"
@@ -34,12 +35,14 @@ export function actsOfCreate(
   const acts: CreateAct[] = ["check-memory", "make-domain", "write-skeleton", "say-dm-version"];
   const hasDisks = config.disks.length > 0;
   if (hasDisks) acts.push("check-disks");
+  const hasLoader = config.bootloader !== undefined && from === "build";
+  if (hasLoader) acts.push("run-bootloader");
   acts.push("prepare-domain");
   if (from === "restore") {
     acts.push("restore");
   } else {
     acts.push("read-kernel");
-    if (config.ramdisk !== undefined) acts.push("read-ramdisk");
+    if (config.ramdisk !== undefined || hasLoader) acts.push("read-ramdisk");
     acts.push("claim-memory", "build", "end-claim");
   }
   if (config.cpuWeight !== undefined || config.cap !== undefined) acts.push("set-scheduling");

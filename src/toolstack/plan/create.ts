@@ -27,6 +27,7 @@ import { restoreDomain, type SavedDomain } from "../save/restore-domain.ts";
 import { uuidText } from "../uuid.ts";
 import { ask, type Plan } from "../wait.ts";
 import { actsOfCreate, type CreateAct } from "./acts.ts";
+import { runBootloader } from "./bootloader.ts";
 import { consoleNodes, forgetConsole } from "./console-device.ts";
 import { setCreditOf } from "./credit.ts";
 import { destroyDomain } from "./destroy.ts";
@@ -68,6 +69,10 @@ export interface CreateWish {
 }
 
 interface Work extends CreateWish {
+  /** What a boot loader found is put here. */
+  config: DomainConfig;
+  kernel: GuestFile | undefined;
+  ramdisk: GuestFile | undefined;
   readonly dom0: Dom0;
   readonly recent: RecentDomids;
   domid: Domid | undefined;
@@ -222,6 +227,20 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
     writeNodes(work.dom0.xs, [dmVersion(domidIn(work))]);
   },
 
+  *"run-bootloader"(work) {
+    const domid = domidIn(work);
+    try {
+      const found = yield* runBootloader(work.dom0, domid, work.config, () => mustLive(work));
+      work.kernel = found.kernel;
+      work.ramdisk = found.ramdisk;
+      const { cmdline } = found;
+      work.config = { ...work.config, kernel: found.kernel.path, ramdisk: found.ramdisk?.path, cmdline };
+    } catch (error) {
+      if (!(error instanceof XlError)) throw error;
+      throw new XlError(3, [...error.lines, notBuilt(domid, -3)], error.hint, { cause: error });
+    }
+  },
+
   "prepare-domain"(work) {
     const { gate } = work.dom0;
     const domid = domidIn(work);
@@ -253,6 +272,7 @@ const PERFORM: Record<CreateAct, (work: Work) => Plan<void> | undefined> = {
   },
 
   *"read-ramdisk"(work) {
+    if (work.config.ramdisk === undefined) return;
     const bytes = fileBytes(work, "ramdisk-file", work.config.ramdisk, work.ramdisk);
     work.ramdiskRead = yield* ask({ ask: "read-ramdisk", file: bytes });
   },

@@ -49,21 +49,26 @@ export function* checkDisks(domid: Domid, disks: readonly DiskConfig[]): Plan<vo
 export function* addDisk(dom0: Dom0, domid: Domid, disk: DiskConfig): Plan<void> {
   const device = deviceOf(domid, disk);
   const { backend } = vbdPaths(device);
+  const attach = () =>
+    ask({
+      ask: "attach-disk",
+      domid,
+      devid: device.devid,
+      path: disk.target,
+      format: disk.format,
+      readonly: !device.readwrite,
+    });
+  // A process opens its image before it offers the disk; the kernel offers it, and the hotplug script says when it is there.
+  const opened = device.kind === "qdisk" ? yield* attach() : undefined;
+  if (opened?.ok === false)
+    throw new XlError(3, [], opened.hint === undefined ? opened.why : `${opened.why} ${opened.hint}`);
   dom0.xs.transaction((tx) => {
     forgetVbd(tx, device);
     writeNodes(tx, vbdNodes(device));
   });
   yield* backendState(dom0, backend, [XenbusState.InitWait, XenbusState.Connected], INIT_NANOS);
-  const attached = yield* ask({
-    ask: "attach-disk",
-    domid,
-    devid: device.devid,
-    path: disk.target,
-    format: disk.format,
-    readonly: !device.readwrite,
-  });
+  const attached = opened ?? (yield* attach());
   if (!attached.ok) {
-    if (device.kind === "qdisk") throw new XlError(3, [], attached.why);
     dom0.xs.write(`${backend}/hotplug-error`, attached.why);
     dom0.xs.write(`${backend}/hotplug-status`, "error");
     throw new XlError(

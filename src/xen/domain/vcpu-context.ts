@@ -98,7 +98,8 @@ export function setVcpuContext(machine: Machine, vcpu: Vcpu, context: VcpuGuestC
   if ((context.ldtBase & 4095n) !== 0n || !isGuestAddress(Number(context.ldtBase >> 32n)))
     return refuse("EINVAL");
   if (vcpu.id === 0 && (context.vmAssist & ~VM_ASSISTS) !== 0n) return refuse("EINVAL");
-  if (vcpu.initialised && !standsOnSameTables(vcpu, context)) return refuse("EOPNOTSUPP");
+  if (vcpu.initialised && !vcpu.domain.program && !standsOnSameTables(vcpu, context))
+    return refuse("EOPNOTSUPP");
   if (vcpu.engineVcpu === undefined) {
     if (machine.engineVcpus >= MAX_ENGINE_VCPUS) return refuse("ENOMEM");
     vcpu.engineVcpu = engine.createVcpu();

@@ -27,7 +27,7 @@ import { chargeWork } from "../time/cost-table.ts";
 import { type Access, accessesOf, isPopf, isPushf } from "./accesses.ts";
 import { DR_EXECUTE, DR_WRITE, DR6, DR7, DR7_ACTIVE } from "./debug-registers.ts";
 import { inject } from "./inject.ts";
-import { get32, get64, set32, set64, TRAP_debug, X86_EFLAGS_RF, X86_EFLAGS_TF } from "./registers.ts";
+import { get32, get64, set32, TRAP_debug, X86_EFLAGS_RF, X86_EFLAGS_TF } from "./registers.ts";
 
 const DR0 = DR6 - 0x20;
 /** DR6: single step. */

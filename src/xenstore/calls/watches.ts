@@ -1,6 +1,6 @@
 /** Requests about watches. */
 import { XENSTORE_REL_PATH_MAX } from "../../abi/io/xs-wire.ts";
-import { bytesHeld } from "../connection.ts";
+import { bytesHeld, forgetWatches } from "../connection.ts";
 import { ACK, no, type XsResult, yes } from "../outcome.ts";
 import { absolute, isSpecial, isValidPath } from "../path.ts";
 import { isPrivileged } from "../perms.ts";
@@ -33,6 +33,7 @@ export function watch({ xs, conn, payload }: Call): Done {
   const depth = depthText === undefined ? undefined : Number(depthText);
   const made = newWatch(said, path.value, token, conn.domid, depth);
   conn.watches.push(made);
+  conn.watchers.add(conn, made.path);
   return {
     result: ACK,
     after: () => conn.outbox.push(watchEvent(pathFor(made, made.path), made.token)),
@@ -46,12 +47,13 @@ export function unwatch({ conn, payload }: Call): XsResult {
   const at = conn.watches.findIndex((known) => known.path === path && known.token === token);
   if (at < 0) return no("ENOENT");
   conn.watches.splice(at, 1);
+  conn.watchers.forget(conn, path);
   return ACK;
 }
 
 /** A fresh kernel in an old domain (kexec, crash) asks for this: transactions go too. */
 export function resetWatches({ conn }: Call): XsResult {
   conn.transactions.clear();
-  conn.watches = [];
+  forgetWatches(conn);
   return ACK;
 }

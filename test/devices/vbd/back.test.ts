@@ -136,26 +136,29 @@ describe("one request", () => {
     if (status !== BLKIF_RSP_OKAY) expect(disk.bytes).toEqual(before);
   });
 
-  test.each(["x86_64-abi", "x86_32-abi"] as const)("data goes both ways, sector by sector: %s", (protocol) => {
-    const { front, page, disk, served } = make({ protocol });
-    page(3).bytes.fill(0xab, 512, 1536);
-    front.put(1, BLKIF_OP_WRITE, 5, [[3, 1, 2]]);
-    disk.bytes.fill(0xcd, 20 * 512, 21 * 512);
-    front.put(2, BLKIF_OP_READ, 19, [
-      [4, 7, 7],
-      [5, 0, 0],
-    ]);
-    expect(served()).toEqual([
-      { id: 1, operation: BLKIF_OP_WRITE, status: BLKIF_RSP_OKAY },
-      { id: 2, operation: BLKIF_OP_READ, status: BLKIF_RSP_OKAY },
-    ]);
-    expect(disk.bytes.subarray(4 * 512, 8 * 512)).toEqual(
-      Uint8Array.from({ length: 2048 }, (_, i) => (i >= 512 && i < 1536 ? 0xab : 0)),
-    );
-    expect([page(4).bytes[3584], page(5).bytes[0], page(5).bytes[511], page(5).bytes[512]]).toEqual([
-      0, 0xcd, 0xcd, 0,
-    ]);
-  });
+  test.each(["x86_64-abi", "x86_32-abi"] as const)(
+    "data goes both ways, sector by sector: %s",
+    (protocol) => {
+      const { front, page, disk, served } = make({ protocol });
+      page(3).bytes.fill(0xab, 512, 1536);
+      front.put(1, BLKIF_OP_WRITE, 5, [[3, 1, 2]]);
+      disk.bytes.fill(0xcd, 20 * 512, 21 * 512);
+      front.put(2, BLKIF_OP_READ, 19, [
+        [4, 7, 7],
+        [5, 0, 0],
+      ]);
+      expect(served()).toEqual([
+        { id: 1, operation: BLKIF_OP_WRITE, status: BLKIF_RSP_OKAY },
+        { id: 2, operation: BLKIF_OP_READ, status: BLKIF_RSP_OKAY },
+      ]);
+      expect(disk.bytes.subarray(4 * 512, 8 * 512)).toEqual(
+        Uint8Array.from({ length: 2048 }, (_, i) => (i >= 512 && i < 1536 ? 0xab : 0)),
+      );
+      expect([page(4).bytes[3584], page(5).bytes[0], page(5).bytes[511], page(5).bytes[512]]).toEqual([
+        0, 0xcd, 0xcd, 0,
+      ]);
+    },
+  );
 
   test("indirect segments are read out of their pages, and answered by the operation meant", () => {
     const { front, page, disk, served } = make({ disk: new MemoryDisk(4096) });
@@ -219,16 +222,19 @@ test("the front end hears of an answer only where it asked to", () => {
   expect(notified()).toBe(1);
 });
 
-test.each([[33], [1000], [2 ** 31], [2 ** 32 - 1]])("requests %i ahead of the answers end the ring", (ahead) => {
-  const { front, back, broken, disk } = make();
-  front.setIndex(0, ahead);
-  back.service();
-  expect(broken).toHaveLength(1);
-  front.setIndex(0, 0);
-  front.put(1, BLKIF_OP_READ, 0, [whole]);
-  back.service();
-  expect([broken.length, disk.asked]).toEqual([1, []]);
-});
+test.each([[33], [1000], [2 ** 31], [2 ** 32 - 1]])(
+  "requests %i ahead of the answers end the ring",
+  (ahead) => {
+    const { front, back, broken, disk } = make();
+    front.setIndex(0, ahead);
+    back.service();
+    expect(broken).toHaveLength(1);
+    front.setIndex(0, 0);
+    front.put(1, BLKIF_OP_READ, 0, [whole]);
+    back.service();
+    expect([broken.length, disk.asked]).toEqual([1, []]);
+  },
+);
 
 test("a closed back end answers nothing more, and says when the last request is through", () => {
   const { front, back, disk } = make();
@@ -256,7 +262,12 @@ test("nothing is lost or doubled, over the wrap of 2^32, in whatever order the d
         const seen: number[] = [];
         for (const { put, pick } of rounds) {
           for (let i = 0; i < put && (front.reqProd - front.rspCons) >>> 0 < front.slots; i++)
-            front.put(next++, i % 5 === 0 ? BLKIF_OP_FLUSH_DISKCACHE : BLKIF_OP_READ, i % 8, i % 5 ? [whole] : []);
+            front.put(
+              next++,
+              i % 5 === 0 ? BLKIF_OP_FLUSH_DISKCACHE : BLKIF_OP_READ,
+              i % 8,
+              i % 5 ? [whole] : [],
+            );
           back.service();
           disk.release((length) => pick % length);
           seen.push(...front.take().map(({ id }) => id));

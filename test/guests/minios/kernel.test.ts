@@ -508,7 +508,6 @@ describe("the end", () => {
     ["poweroff", SHUTDOWN.poweroff],
     ["halt", SHUTDOWN.poweroff],
     ["reboot", SHUTDOWN.reboot],
-    ["suspend", undefined],
   ])("control/shutdown %s is acknowledged", (asked, end) => {
     const world = makeStubWorld();
     const stub = world.stub(function* (os) {
@@ -519,6 +518,18 @@ describe("the end", () => {
     world.settle(4 * SECOND);
     expect(world.xs.read(`/local/domain/${stub.domid}/control/shutdown`)).toBe("");
     expect(stub.end()).toBe(end);
+  });
+
+  test("control/shutdown suspend is not: nothing of it is done", () => {
+    const world = makeStubWorld();
+    const stub = world.stub(function* (os) {
+      for (;;) yield* sleep(os, SECOND);
+    });
+    world.settle(2 * SECOND);
+    world.xs.write(`/local/domain/${stub.domid}/control/shutdown`, "suspend");
+    world.settle(4 * SECOND);
+    expect(world.xs.read(`/local/domain/${stub.domid}/control/shutdown`)).toBe("suspend");
+    expect([stub.end(), stub.printed()]).toEqual([undefined, ""]);
   });
 
   test("a program that was destroyed while it slept never runs again, and nothing of it is left", () => {

@@ -72,7 +72,7 @@ describe.skipIf(lacks !== "")(`PV-GRUB's files${lacks}`, () => {
     ["(hd0)/boot/hello/x", 15, /not a directory/],
     ["(hd0)/boot", 2, /is a directory/],
     ["(hd3)/x", 17, "no file system that is known was found on (hd3)"],
-    ["(hd4)/x", 25, "vbd 768: read of sector 2 failed (-1)"],
+    ["(hd4)/x", 25, /^vbd 768: read of sector \d+ failed \(-1\)$/],
     ["(hd0)8190+4", 24, /beyond the end/],
   ])("opening %s is Error %d", (path, number, why) => {
     const said = failure(files.open(path));

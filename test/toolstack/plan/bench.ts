@@ -78,12 +78,21 @@ export class Bench {
     newUuid: () => Uint8Array.from({ length: 16 }, (_, n) => n),
     userdata: new Userdata(),
     programOf: () => () => {},
+    openBootConsole: () => ({
+      write: () => {},
+      take: () => new Uint8Array(0),
+      typed: { pending: false, wake: undefined },
+      pid: 1,
+      close: () => {},
+    }),
   };
   readonly #runner: Runner = {
     clock: this.machine.clock,
     io: (ask, answer) => this.machine.clock.at(this.machine.clock.now(), () => answer(this.#answer(ask))),
   };
 
+  /** Paths of the images that are open, by domid/devid. None can be had whose path begins with /nosuch or /busy. */
+  readonly attached = new Map<string, string | undefined>();
   /** What was written to each core file, by the name it was opened under. */
   readonly cores = new Map<string, Uint8Array[]>();
   readonly #open: Uint8Array[][] = [];
@@ -98,6 +107,17 @@ export class Bench {
         return readRamdisk(question.file);
       case "core-file":
         return this.#core(question);
+      case "stat-disk":
+        return question.path.startsWith("/nosuch")
+          ? { ok: false, why: "No such file or directory" }
+          : { ok: true };
+      case "attach-disk":
+        if (question.path?.startsWith("/busy") === true) return { ok: false, why: "it is busy", pid: 77 };
+        this.attached.set(`${question.domid}/${question.devid}`, question.path);
+        return { ok: true, node: "/dev/loop0", device: "7:0" };
+      case "detach-disk":
+        this.attached.delete(`${question.domid}/${question.devid}`);
+        return null;
       default:
         throw new Error(`the bench has no answer to ${question.ask}`);
     }

@@ -125,6 +125,59 @@ describe("shutdown", () => {
   });
 });
 
+describe("the watchdogs", () => {
+  const watchdog = (id: number, timeout: number): number | string =>
+    guest.hypercall("sched_op", 6, guest.words(FIRST, id, timeout));
+
+  test("one that is set anew in time does not fire; the other has its own time", () => {
+    expect([watchdog(0, 5), watchdog(0, 60)]).toEqual([1, 2]);
+    for (let n = 1; n <= 4; n++) {
+      world.machine.time.at(Nanos(n * 4e9), () => {}); // somebody for whom time passes
+      world.settle(n * 4e9 + 1000);
+      guest.vcpu.tscOffset = world.machine.time.ticks; // it comes onto a pCPU
+      expect([watchdog(1, 5), info().shutdown]).toEqual([0, false]);
+    }
+    world.settle(60.1e9);
+    expect(info()).toMatchObject({ shutdown: true, shutdownCode: SHUTDOWN.watchdog });
+    expect(world.log).toContain(`(XEN) Watchdog timer fired for domain ${guest.domid}`);
+  });
+  test("one that is given back is free, and its id is given again", () => {
+    expect([watchdog(0, 1), watchdog(1, 0), watchdog(1, 5), watchdog(0, 5)]).toEqual([1, 0, "EINVAL", 1]);
+  });
+  test("one of no seconds fires at once", () => {
+    expect(watchdog(0, 0)).toBe(1);
+    world.settle(1e6);
+    expect(info().shutdown).toBe(true);
+  });
+  test("they do not fire for a domain that has shut down, or is gone", () => {
+    expect(watchdog(0, 1)).toBe(1);
+    guest.hypercall("sched_op", 2, guest.words(FIRST, SHUTDOWN.reboot));
+    world.settle(2e9);
+    expect(info().shutdownCode).toBe(SHUTDOWN.reboot);
+    expect(world.log.filter((line) => line.includes("Watchdog"))).toEqual([]);
+  });
+});
+
+test("a vCPU with a context takes another only upon the same tables and descriptors", () => {
+  const again = (change: object) =>
+    world.dom0.domctl.setVcpuContext(guest.domid, 0, { ...guest.context, ...change });
+  expect(again({})).toMatchObject({ ok: true });
+  for (const change of [
+    { cr3: BigInt(guest.mfns[4] as number) << 12n },
+    { cr3User: 0n },
+    { gdtFrames: [guest.mfns[9] as number], gdtEntries: 512 },
+    { ldtBase: guest.va(9), ldtEntries: 4 },
+  ])
+    expect(again(change)).toEqual({ ok: false, errno: "EOPNOTSUPP" });
+  for (const change of [
+    { ldtBase: 8n },
+    { ldtBase: 0xffff_8000_0000_0000n },
+    { vmAssist: 1n << 6n },
+    { userRegs: { ...guest.context.userRegs, rsp: 1n << 50n } },
+  ])
+    expect(again(change)).toEqual({ ok: false, errno: "EINVAL" });
+});
+
 test("a crash is logged as Xen logs it, with code and stack", () => {
   must(
     world.dom0.domctl.setSymbols(guest.domid, [

@@ -241,3 +241,27 @@ test("events of a TypeScript domain: once each, in port order, at a scheduling p
   world.settle();
   expect(heard).toHaveLength(4);
 });
+
+describe("TypeScript domains, through their Gate", () => {
+  test("bind IPIs, ask for a port's state, unmask and reset", () => {
+    const { evtchn } = world.dom0;
+    const port = must(evtchn.bindIpi(1));
+    expect(must(evtchn.status(DOMID_0, port))).toEqual({ status: abi.EVTCHNSTAT_ipi, vcpu: 1 });
+    expect(evtchn.bindIpi(99)).toEqual({ ok: false, errno: "ENOENT" });
+    expect(evtchn.unmask(port)).toMatchObject({ ok: true });
+    expect(evtchn.unmask(Port(9999))).toEqual({ ok: false, errno: "EINVAL" });
+    must(evtchn.close(port));
+    expect(must(evtchn.status(DOMID_0, port)).status).toBe(abi.EVTCHNSTAT_closed);
+  });
+  test("reset another that is paused, and no other", () => {
+    const { evtchn, domctl } = world.dom0;
+    const port = must(evtchn.allocUnbound(guest.domid, DOMID_0));
+    expect(must(evtchn.status(guest.domid, port)).dom).toBe(DOMID_0);
+    must(domctl.unpause(guest.domid));
+    expect(evtchn.reset(guest.domid)).toEqual({ ok: false, errno: "EINVAL" });
+    must(domctl.pause(guest.domid));
+    must(evtchn.reset(guest.domid));
+    expect(must(evtchn.status(guest.domid, port)).status).toBe(abi.EVTCHNSTAT_closed);
+    expect(evtchn.reset(Domid(99))).toEqual({ ok: false, errno: "ESRCH" });
+  });
+});

@@ -94,3 +94,18 @@ test("LDT pages are found when first used, hold their type, and are dropped with
   expect(destroyLdt(t.machine, g.vcpu)).toBe(false);
   expect(counts(t.machine, g.mfns[20] as number).typeCount).toBe(0);
 });
+
+test("an LDT page that is unmapped stays in force, and unwritable, until SET_LDT or another base", () => {
+  const t = makeMachine();
+  const g = makeGuest(t, 1);
+  g.vcpu.ldtBase = g.va(20);
+  g.vcpu.ldtEntries = 512;
+  readOnly(g, 20);
+  expect(ldtFrame(t.machine, g.vcpu, 0)).toBe(g.mfns[20]);
+  g.put(ARGS, [g.entryAddress(20), 0n]);
+  expect(g.call(doMmuUpdate, g.va(ARGS), 1, 0, DOMID_SELF)).toBe(0);
+  expect(ldtFrame(t.machine, g.vcpu, 0)).toBe(g.mfns[20]);
+  expect(g.call(doUpdateVaMapping, g.va(21), pte(g, 20, KERNEL_RW), 0)).toBe(-ERRNO.EBUSY);
+  destroyLdt(t.machine, g.vcpu);
+  expect(g.call(doUpdateVaMapping, g.va(21), pte(g, 20, KERNEL_RW), 0)).toBe(0);
+});

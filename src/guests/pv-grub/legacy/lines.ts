@@ -9,29 +9,15 @@ const LINE_MAX = 1500;
  */
 export function linesOf(text: string): readonly string[] {
   const lines: string[] = [];
-  let line = "";
-  let inComment = false;
-  let afterBackslash = false;
-  const end = () => {
-    if (line !== "") lines.push(line);
-    line = "";
-  };
-  for (const raw of text) {
-    if (raw === "\r") continue;
-    let char = raw === "\t" ? " " : raw;
-    if (afterBackslash && char === "\n") {
-      char = " ";
-      line = line.slice(0, -1);
-    }
-    afterBackslash = char === "\\" && !afterBackslash;
-    if (inComment) inComment = char !== "\n";
-    else if (line === "") {
-      if (char === "#") inComment = true;
-      else if (char !== " " && char !== "\n") line = char;
-    } else if (char === "\n") end();
-    else if (line.length < LINE_MAX) line += char;
+  let begun = "";
+  for (const raw of text.replace(/\r/g, "").replace(/\t/g, " ").split("\n")) {
+    const line = (begun + raw).trimStart();
+    const isJoined = (/\\+$/.exec(raw)?.[0].length ?? 0) % 2 === 1;
+    begun = isJoined ? `${line.slice(0, Math.min(-1 + line.length, LINE_MAX))} ` : "";
+    if (!isJoined && line !== "" && !line.startsWith("#")) lines.push(line.slice(0, LINE_MAX));
   }
-  end();
+  const last = begun.trim();
+  if (last !== "" && !last.startsWith("#")) lines.push(last);
   return lines;
 }
 

@@ -79,18 +79,29 @@ function bridge(grid: Grid, row: number, column: number, to: number, style?: Sty
   return text;
 }
 
+/** A row with more changes than these is sent whole, its blanks apart. */
+const WHOLE_FROM = 8;
+
+function changes(from: Grid, wanted: Grid, row: number): number {
+  let count = 0;
+  for (let column = 0; column < COLUMNS; column++)
+    if (!same(from.cell(row, column), wanted.cell(row, column))) count++;
+  return count;
+}
+
 /** What makes `wanted` of a terminal that shows `shown`; undefined: whatever it shows, it is cleared first. */
 export function difference(shown: Grid | undefined, wanted: Grid): string {
   const from = shown ?? new Grid();
   let out = "";
   let style: Style | undefined;
   let at: { row: number; column: number } | undefined;
-  for (let row = 0; row < ROWS; row++)
+  for (let row = 0; row < ROWS; row++) {
+    const whole = changes(from, wanted, row) > WHOLE_FROM;
     for (let column = 0; column < COLUMNS; column++) {
       // A terminal may scroll when its last place is written to.
       if (row === ROWS - 1 && column === COLUMNS - 1) break;
       const cell = wanted.cell(row, column);
-      if (cell.text === "" || same(cell, from.cell(row, column))) continue;
+      if (cell.text === "" || (same(cell, from.cell(row, column)) && (!whole || same(cell, BLANK)))) continue;
       if (at?.row !== row || at.column !== column) {
         const between = at?.row === row ? bridge(wanted, row, at.column, column, style) : undefined;
         out += between ?? goTo(row, column);
@@ -102,6 +113,7 @@ export function difference(shown: Grid | undefined, wanted: Grid): string {
       // At the right edge terminals differ about where the cursor is.
       at = column + columns < COLUMNS ? { row, column: column + columns } : undefined;
     }
+  }
   if (shown === undefined) out = `\x1b[0m${sgr(STANDARD)}\x1b[2J${out}`;
   const { cursor } = wanted;
   if (cursor === undefined) return from.cursor === undefined && shown !== undefined ? out : `${out}\x1b[?25l`;

@@ -106,7 +106,8 @@ function change(shown: Shown | undefined, wanted: Shown): string {
   )
     return wanted.text.slice(shown.text.length);
   const back = widthOf(wanted.text) - wanted.cursor;
-  const text = shown?.text === wanted.text ? "" : `\r${wanted.text}\x1b[K`;
+  // At first the line is empty.
+  const text = shown === undefined ? wanted.text : shown.text === wanted.text ? "" : `\r${wanted.text}\x1b[K`;
   if (text === "") return wanted.cursor === 0 ? "\r" : `\r\x1b[${wanted.cursor}C`;
   return back === 0 ? text : `${text}\x1b[${back}D`;
 }

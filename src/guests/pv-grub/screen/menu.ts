@@ -151,7 +151,8 @@ class RunningMenu {
     screen.clear();
     const typed = yield* screen.line(this.#menu.look === "legacy" ? " Password: " : "Enter password: ", true);
     if (typed === undefined) return false;
-    this.#unlocked = password(typed);
+    const answer = password(typed);
+    this.#unlocked = typeof answer === "boolean" ? answer : yield* answer;
     if (!this.#unlocked) {
       screen.print("Failed!\n");
       yield* pressAnyKey(this.#ui, true);

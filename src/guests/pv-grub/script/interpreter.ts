@@ -10,7 +10,8 @@ import type { Environment } from "./environment.ts";
 import { expand } from "./expand.ts";
 import { faultOf, Runaway, ScriptFault } from "./faults.ts";
 import { parseScript } from "./parse.ts";
-import type { Block, Command } from "./syntax.ts";
+import type { Block, Command, Word } from "./syntax.ts";
+import { expandWildcards } from "./wildcards.ts";
 
 const STEPS_MAX = 100_000;
 /** Others have a turn after so many commands. */
@@ -39,8 +40,8 @@ export interface Lasting {
   readonly functions: Map<string, readonly Command[]>;
   /** Of `password`: users' and what they are, plain or "grub.pbkdf2…". */
   readonly passwords: Map<string, string>;
-  /** The menu of a file that was run in a context of its own. */
-  newMenu(path: string): Thread<RunEnd>;
+  /** The menu of a file that is run in a context of its own; undefined when it has none, and the script goes on. */
+  newMenu(path: string): Thread<RunEnd | undefined>;
   submenu(entry: SubmenuMaking): MenuEntry["submenu"];
 }
 
@@ -97,10 +98,10 @@ export class Interpreter {
   /** Runs a text from the top. What ended it early; undefined when it ran through. */
   *run(text: string): Thread<RunEnd | undefined> {
     try {
-      yield* this.list(parseScript(text));
+      yield* this.list(yield* parseScript(text));
     } catch (error) {
       if (!(error instanceof Runaway)) throw error;
-      this.fail(new ScriptFault("out of memory", error.message));
+      this.#pending = new ScriptFault("out of memory", error.message);
     }
     return this.#signal?.kind === "end" ? this.#signal.end : undefined;
   }
@@ -174,14 +175,15 @@ export class Interpreter {
   *extract(text: string): Thread<readonly ScriptEntry[]> {
     const inner = new Interpreter(this.lasting, this.environment.open(), [], this.#allowance);
     this.#allowance.depth++;
-    yield* inner.list(parseScript(text));
+    yield* inner.list(yield* parseScript(text));
     this.#allowance.depth--;
     return inner.entries;
   }
 
   /** Another text in the same context: `source`, `eval`. */
   *nested(text: string): Thread<number> {
-    return yield* this.#call(this.#parameters, () => this.list(parseScript(text)));
+    const commands = yield* parseScript(text);
+    return yield* this.#call(this.#parameters, () => this.list(commands));
   }
 
   *#command(command: Command): Thread<number> {
@@ -191,7 +193,7 @@ export class Interpreter {
         const blocks: Block[] = [];
         for (const argument of command.arguments)
           if ("block" in argument) blocks.push(argument.block);
-          else words.push(...expand(argument.word, this, this.#allowance));
+          else words.push(...(yield* this.#expand(argument.word)));
         return yield* this.#simple(words, blocks);
       }
       case "if":
@@ -203,7 +205,8 @@ export class Interpreter {
         this.#status = 0;
         return yield* this.list(command.otherwise);
       case "for": {
-        const words = command.words.flatMap((word) => expand(word, this, this.#allowance));
+        const words: string[] = [];
+        for (const word of command.words) words.push(...(yield* this.#expand(word)));
         let status = 0;
         this.#loops++;
         for (const word of words) {
@@ -234,6 +237,25 @@ export class Interpreter {
         this.fail(new ScriptFault("syntax error", `line ${command.line}: ${command.why}`));
         return 1;
     }
+  }
+
+  /** What a word comes to: a pattern becomes what is there, and stays itself where nothing is. */
+  *#expand(word: Word): Thread<readonly string[]> {
+    const words: string[] = [];
+    for (const { text, pattern } of expand(word, this, this.#allowance)) {
+      const root = this.environment.get("root") ?? "";
+      const found =
+        pattern === undefined
+          ? []
+          : yield* expandWildcards(this.given.files, pattern, root.startsWith("(") ? root : `(${root})`);
+      if (found.length === 0) words.push(text);
+      for (const path of found) {
+        this.#allowance.expanded -= path.length + 1;
+        if (this.#allowance.expanded < 0) throw new Runaway("the script's words grow too long");
+        words.push(path);
+      }
+    }
+    return words;
   }
 
   /** At the end of a loop's round: whether there is another one. */

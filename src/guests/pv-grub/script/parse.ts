@@ -2,12 +2,18 @@
  * The language of grub.cfg (GRUB manual, "Shell-like scripting"), from text to commands. A statement that cannot be understood
  * becomes a fault, and reading goes on with the line behind it, as GRUB does.
  */
+import { schedule, type Thread } from "../../minios/threads.ts";
 import type { Argument, Block, Command, Part, Word } from "./syntax.ts";
 
 /** Blocks in blocks. */
 const DEPTH_MAX = 64;
 /** Faults that are kept: behind them nothing is read any more. */
 const FAULTS_MAX = 100;
+/** Words of a command, or of a for; characters of one of them. */
+const WORDS_MAX = 4096;
+const WORD_MAX = 64 * 1024;
+/** Others have a turn after so many characters. */
+const CHARACTERS_PER_TURN = 4096;
 
 const KEYWORDS = [
   "if",
@@ -29,20 +35,21 @@ class SyntaxFault extends Error {
   override readonly name = "SyntaxFault";
 }
 
-export function parseScript(text: string): readonly Command[] {
-  return new Parser(text).script();
+export function* parseScript(text: string): Thread<readonly Command[]> {
+  return yield* new Parser(text).script();
 }
 
 class Parser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
+  #turnAt = CHARACTERS_PER_TURN;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  script(): readonly Command[] {
+  *script(): Thread<readonly Command[]> {
     const commands: Command[] = [];
     let faults = 0;
     for (;;) {
@@ -50,7 +57,7 @@ class Parser {
       if (this.#at >= this.#text.length || faults === FAULTS_MAX) return commands;
       this.#depth = 0;
       try {
-        commands.push(this.#command());
+        commands.push(yield* this.#command());
         this.#endOfCommand();
       } catch (error) {
         if (!(error instanceof SyntaxFault)) throw error;
@@ -62,26 +69,30 @@ class Parser {
     }
   }
 
-  #command(): Command {
+  *#command(): Thread<Command> {
     if (++this.#depth > DEPTH_MAX) this.#fault("its blocks are nested too deeply");
-    const command = this.#commandProper();
+    if (this.#at >= this.#turnAt) {
+      this.#turnAt = this.#at + CHARACTERS_PER_TURN;
+      yield* schedule();
+    }
+    const command = yield* this.#commandProper();
     this.#depth--;
     return command;
   }
 
-  #commandProper(): Command {
+  *#commandProper(): Thread<Command> {
     const keyword = this.#keyword();
     switch (keyword) {
       case "if":
-        return this.#if();
+        return yield* this.#if();
       case "for":
-        return this.#for();
+        return yield* this.#for();
       case "while":
       case "until": {
         this.#expect(keyword);
-        const test = this.#commands(["do"]);
+        const test = yield* this.#commands(["do"]);
         this.#expect("do");
-        const body = this.#commands(["done"]);
+        const body = yield* this.#commands(["done"]);
         this.#expect("done");
         return { kind: "while", until: keyword === "until", test, body };
       }
@@ -90,35 +101,35 @@ class Parser {
         const name = plain(this.#word());
         if (name === undefined || name === "") return this.#fault("a function's name is missing");
         this.#skipSeparators();
-        return { kind: "function", name, body: this.#block().commands };
+        return { kind: "function", name, body: (yield* this.#block()).commands };
       }
       case undefined:
-        return this.#simple();
+        return yield* this.#simple();
       default:
         return this.#fault(`"${keyword}" stands where a command should`);
     }
   }
 
-  #if(): Command {
+  *#if(): Thread<Command> {
     const branches: { test: readonly Command[]; body: readonly Command[] }[] = [];
     let otherwise: readonly Command[] = [];
     this.#expect("if");
     for (;;) {
-      const test = this.#commands(["then"]);
+      const test = yield* this.#commands(["then"]);
       this.#expect("then");
-      branches.push({ test, body: this.#commands(["elif", "else", "fi"]) });
+      branches.push({ test, body: yield* this.#commands(["elif", "else", "fi"]) });
       const next = this.#keyword();
       this.#expect(next ?? "fi");
       if (next === "elif") continue;
       if (next === "else") {
-        otherwise = this.#commands(["fi"]);
+        otherwise = yield* this.#commands(["fi"]);
         this.#expect("fi");
       }
       return { kind: "if", branches, otherwise };
     }
   }
 
-  #for(): Command {
+  *#for(): Thread<Command> {
     this.#expect("for");
     this.#skipBlanks();
     const name = plain(this.#word());
@@ -127,15 +138,15 @@ class Parser {
     this.#expect("in");
     const words: Word[] = [];
     for (this.#skipBlanks(); !this.#isAt("\n;{}|&<>") && this.#at < this.#text.length; this.#skipBlanks())
-      words.push(this.#word());
+      if (words.push(this.#word()) > WORDS_MAX) return this.#fault("a for has too many words");
     this.#skipSeparators();
     this.#expect("do");
-    const body = this.#commands(["done"]);
+    const body = yield* this.#commands(["done"]);
     this.#expect("done");
     return { kind: "for", name, words, body };
   }
 
-  #simple(): Command {
+  *#simple(): Thread<Command> {
     const all: Argument[] = [];
     for (;;) {
       this.#skipBlanks();
@@ -143,31 +154,32 @@ class Parser {
       if (this.#isAt("|&<>")) return this.#fault(`"${this.#text[this.#at]}" means nothing to GRUB`);
       if (this.#isAt("{")) {
         if (all.length === 0) return this.#fault('"{" stands where a command should');
-        all.push({ block: this.#block() });
+        all.push({ block: yield* this.#block() });
       } else all.push({ word: this.#word() });
+      if (all.length > WORDS_MAX) return this.#fault("a command has too many words");
     }
     if (all.length === 0) return this.#fault(`"${this.#text[this.#at] ?? ""}" stands where a command should`);
     return { kind: "simple", arguments: all };
   }
 
-  #block(): Block {
+  *#block(): Thread<Block> {
     this.#skipBlanks();
     if (!this.#isAt("{")) return this.#fault('"{" is missing');
     const from = ++this.#at;
-    const commands = this.#commands([]);
+    const commands = yield* this.#commands([]);
     if (!this.#isAt("}")) return this.#fault('"}" is missing at the end of a block');
     return { commands, source: this.#text.slice(from, this.#at++) };
   }
 
   /** Up to one of these keywords, a "}" or the end. */
-  #commands(ends: readonly string[]): readonly Command[] {
+  *#commands(ends: readonly string[]): Thread<readonly Command[]> {
     const commands: Command[] = [];
     for (;;) {
       this.#skipSeparators();
       if (this.#at >= this.#text.length || this.#isAt("}")) return commands;
       const keyword = this.#keyword();
       if (keyword !== undefined && ends.includes(keyword)) return commands;
-      commands.push(this.#command());
+      commands.push(yield* this.#command());
       this.#endOfCommand();
     }
   }
@@ -204,9 +216,11 @@ class Parser {
       text = "";
       quoted = false;
     };
+    const end = this.#at + WORD_MAX;
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at] ?? "";
       if (ENDS_WORD.includes(char)) break;
+      if (this.#at > end) return this.#fault("a word is too long");
       this.#at++;
       if (char === "\\") {
         const next = this.#text[this.#at++];
@@ -236,8 +250,11 @@ class Parser {
   }
 
   #doubleQuoted(parts: Part[]): void {
+    const before = parts.length;
     let text = "";
-    const flush = () => parts.push({ kind: "text", text, quoted: true });
+    const flush = () => {
+      if (text !== "") parts.push({ kind: "text", text, quoted: true });
+    };
     for (;;) {
       const char = this.#text[this.#at++];
       if (char === undefined) {
@@ -258,6 +275,7 @@ class Parser {
       }
     }
     flush();
+    if (parts.length === before) parts.push({ kind: "text", text, quoted: true });
   }
 
   /** The name behind a "$"; undefined when the "$" is only itself. */

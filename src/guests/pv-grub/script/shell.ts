@@ -6,7 +6,9 @@ import { readText } from "../files.ts";
 import type { Config, Menu, MenuEntry, RunEnd, Session, Shell, Surroundings } from "../menu.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { Environment } from "./environment.ts";
+import { ScriptFault } from "./faults.ts";
 import { Interpreter, type Lasting } from "./interpreter.ts";
+import { isPassword, parsePbkdf2 } from "./pbkdf2.ts";
 
 /** Files that bring menus, within each other. */
 const MENUS_MAX = 16;
@@ -104,11 +106,16 @@ export class ScriptShell implements Shell {
     return yield* completePath(this.#given.files, last, root.startsWith("(") ? root : `(${root})`, "grub2");
   }
 
-  *#configfile(path: string): Thread<RunEnd> {
-    if (++this.#menus > MENUS_MAX)
-      return { end: "error", error: "error: out of memory.", why: "configuration files lead to each other" };
+  *#configfile(path: string): Thread<RunEnd | undefined> {
+    if (this.#menus === MENUS_MAX)
+      throw new ScriptFault("out of memory", "configuration files lead to each other");
+    this.#menus++;
+    const outer = this.#environment;
     const text = yield* readText(this.#given.files, path);
-    return { end: "menu", menu: yield* this.#menuOf(this.#environment.open(), text, path) };
+    const menu = yield* this.#menuOf(outer.open(), text, path);
+    if (menu.entries.length > 0) return { end: "menu", menu };
+    this.#environment = outer;
+    return undefined;
   }
 
   /** Runs a file, and answers its menu; or what it ends in, as a menu of one entry that is done at once. */
@@ -197,8 +204,15 @@ export class ScriptShell implements Shell {
     const users = (environment.get("superusers") ?? "").split(/[ ,;|&]+/).filter((user) => user !== "");
     if (users.length === 0) return undefined;
     const { passwords } = this.#lasting;
-    return (typed) =>
-      users.some((user) => passwords.get(user) === typed && !typed.startsWith("grub.pbkdf2."));
+    return function* (typed) {
+      for (const user of users) {
+        const text = passwords.get(user);
+        if (text === undefined) continue;
+        const stored = parsePbkdf2(text);
+        if (stored === undefined ? text === typed : yield* isPassword(typed, stored)) return true;
+      }
+      return false;
+    };
   }
 }
 

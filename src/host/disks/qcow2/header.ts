@@ -59,7 +59,8 @@ export async function readHeader(file: ImageFile, readonly: boolean): Promise<Qc
   if (version === 3 && (headerLength < V3_LENGTH || headerLength > cluster || headerLength % 8 !== 0))
     refuse("its header's length cannot be");
   const incompatible = version === 2 ? 0n : view.getBigUint64(72);
-  if ((incompatible & INCOMPATIBLE_DATA_FILE) !== 0n) refuse("keeps its data in an external file, which is not supported");
+  if ((incompatible & INCOMPATIBLE_DATA_FILE) !== 0n)
+    refuse("keeps its data in an external file, which is not supported");
   if ((incompatible & INCOMPATIBLE_EXTENDED_L2) !== 0n)
     refuse("has extended L2 entries (subclusters), which are not supported");
   const unknown = incompatible & ~31n;
@@ -67,7 +68,9 @@ export async function readHeader(file: ImageFile, readonly: boolean): Promise<Qc
   if (!readonly && (incompatible & INCOMPATIBLE_CORRUPT) !== 0n)
     refuse("is marked corrupt: `qemu-img check -r all` can repair it");
   if (!readonly && (incompatible & INCOMPATIBLE_DIRTY) !== 0n)
-    refuse("was not closed properly and its reference counts are not right: `qemu-img check -r all` repairs it");
+    refuse(
+      "was not closed properly and its reference counts are not right: `qemu-img check -r all` repairs it",
+    );
   const refcountOrder = version === 2 ? 4 : word(96);
   if (refcountOrder > 6) refuse(`reference counts of 2^${refcountOrder} bits cannot be`);
   const kind = (incompatible & INCOMPATIBLE_COMPRESSION) !== 0n && headerLength > V3_LENGTH ? bytes[104] : 0;
@@ -87,7 +90,8 @@ export async function readHeader(file: ImageFile, readonly: boolean): Promise<Qc
   const nameLength = word(16);
   let backing: Qcow2Header["backing"];
   if (nameAt !== 0) {
-    if (nameLength > MAX_BACKING_NAME || nameAt + nameLength > cluster) refuse("its backing file's name cannot be");
+    if (nameLength > MAX_BACKING_NAME || nameAt + nameLength > cluster)
+      refuse("its backing file's name cannot be");
     const name = new TextDecoder().decode(await file.read(nameAt, nameLength));
     backing = { name, format: await backingFormat(file, headerLength, cluster) };
   }

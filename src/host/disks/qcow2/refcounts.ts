@@ -141,36 +141,41 @@ export class Refcounts {
   }
 
   /**
-   * Counts for the clusters around `index`, of which none is used: the first of them hold the new block itself, and the
-   * whole table anew where it had no place for the block.
+   * Counts for `index` and its neighbours, of which none is used. The new block itself takes that cluster, and where the
+   * table has no place for it the whole table, larger, takes those after it.
    */
   async #addBlock(index: number): Promise<void> {
     const entry = Math.floor(index / this.#perBlock);
-    const first = entry * this.#perBlock;
+    const before = index % this.#perBlock;
     const cluster = this.#cluster;
-    const grows = entry >= this.#table.length;
     const perCluster = cluster / 8;
+    const grows = entry >= this.#table.length;
     let blocks = 1;
     let tableClusters = 0;
-    if (grows) {
-      tableClusters = Math.ceil((Math.max(entry + 1, Math.ceil(this.#table.length * 1.5)) + 64) / perCluster);
-      blocks = Math.ceil((tableClusters + 1) / (this.#perBlock - 1));
+    for (let settled = !grows; !settled; ) {
+      tableClusters = Math.ceil((Math.max(entry, Math.ceil(this.#table.length * 1.5)) + blocks) / perCluster);
+      settled = before + blocks + tableClusters <= blocks * this.#perBlock;
+      if (!settled) blocks++;
     }
     for (let i = 0; i < blocks; i++) {
       const bytes = new Uint8Array(cluster);
       const view = new DataView(bytes.buffer);
-      for (let at = 0; at < this.#perBlock && i * this.#perBlock + at < blocks + tableClusters; at++)
-        this.#write(view, at, 1);
-      await this.#tables.put((first + i) * cluster, bytes);
+      for (let at = 0; at < this.#perBlock; at++) {
+        const place = i * this.#perBlock + at - before;
+        if (place >= 0 && place < blocks + tableClusters) this.#write(view, at, 1);
+      }
+      await this.#tables.put((index + i) * cluster, bytes);
     }
     if (!grows) {
-      await this.#pointTo(entry, first);
+      const pointer = BigUint64Array.of(BigInt(index * cluster));
+      await this.#file.write(this.#tableOffset + entry * 8, bigEndian(pointer));
+      this.#table.set(pointer, entry);
       return;
     }
     const table = new BigUint64Array(tableClusters * perCluster);
     table.set(this.#table);
-    for (let i = 0; i < blocks; i++) table[entry + i] = BigInt((first + i) * cluster);
-    const offset = (first + blocks) * cluster;
+    for (let i = 0; i < blocks; i++) table[entry + i] = BigInt((index + i) * cluster);
+    const offset = (index + blocks) * cluster;
     await this.#file.write(offset, bigEndian(table));
     const pointer = new Uint8Array(12);
     const view = new DataView(pointer.buffer);
@@ -181,12 +186,6 @@ export class Refcounts {
     this.#table = table;
     this.#tableOffset = offset;
     for (let i = 0; i < old.clusters; i++) await this.release(old.offset + i * cluster, -1);
-  }
-
-  async #pointTo(entry: number, block: number): Promise<void> {
-    const pointer = BigUint64Array.of(BigInt(block * this.#cluster));
-    await this.#file.write(this.#tableOffset + entry * 8, bigEndian(pointer));
-    this.#table[entry] = pointer[0] ?? 0n;
   }
 }
 

@@ -18,7 +18,8 @@ export class TableCache {
   }
 
   async get(offset: number): Promise<DataView> {
-    if (offset % this.#cluster !== 0) throw new ImageError(`${this.#file.path}: a table lies where none can be`);
+    if (offset % this.#cluster !== 0)
+      throw new ImageError(`${this.#file.path}: a table lies where none can be`);
     const table = this.#tables.get(offset) ?? this.#load(offset);
     this.#tables.delete(offset);
     this.#keep(offset, table);

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -13,7 +12,7 @@ import {
 } from "../../../../src/guests/pv-grub/legacy/lines.ts";
 import { md5 } from "../../../../src/guests/pv-grub/legacy/md5.ts";
 import { md5Crypt } from "../../../../src/guests/pv-grub/legacy/md5-crypt.ts";
-import { lacking } from "../../../image/disks.ts";
+import { lacking, run } from "../../../image/disks.ts";
 
 describe("lines of a menu.lst", () => {
   it.each([
@@ -78,7 +77,7 @@ describe("passwords", () => {
       ["a longer one than sixteen", "abcdefgh"],
       ["ünï", "12345678"],
     ] as const) {
-      const theirs = execFileSync("openssl", ["passwd", "-1", "-salt", salt, typed]).toString().trim();
+      const theirs = run("openssl", ["passwd", "-1", "-salt", salt, typed]).trim();
       expect(md5Crypt(typed, `$1$${salt}$whatever`)).toBe(theirs);
     }
     expect(md5Crypt("x", "$5$salt$")).toBeUndefined();

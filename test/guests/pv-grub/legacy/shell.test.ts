@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readLegacy } from "../../../../src/guests/pv-grub/legacy/legacy.ts";
 import { md5Crypt } from "../../../../src/guests/pv-grub/legacy/md5-crypt.ts";
@@ -218,5 +219,51 @@ describe.skipIf(lacks !== "")(`menu.lst's shell${lacks}`, () => {
     const found = drive(session.shell.complete(line));
     expect(found.length).toBeGreaterThanOrEqual(atLeast);
     expect(found).toEqual(atLeast > 5 ? expect.arrayContaining(wanted as string[]) : wanted);
+  });
+
+  it("no line is too strange", () => {
+    const piece = fc.constantFrom(
+      ...[
+        "kernel",
+        "root",
+        "find",
+        "cat",
+        "initrd",
+        "module",
+        "uuid",
+        "geometry",
+        "help",
+        "configfile",
+        "savedefault",
+      ],
+      ...[
+        " ",
+        "=",
+        "--type=",
+        "(hd0,0)",
+        "(hd1,0)",
+        "(hd",
+        ")",
+        "/boot",
+        "/boot/vmlinuz",
+        "+1",
+        "0+9999999",
+        ",",
+        "\\ ",
+      ],
+    );
+    session = start(MENU);
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.array(piece).map((all) => all.join("")),
+          { maxLength: 4 },
+        ),
+        (lines) => {
+          expect(["done", "boot", "menu", "error"]).toContain(drive(session.shell.run(lines)).end);
+          expect(drive(session.shell.complete(lines[0] ?? "")).length).toBeLessThan(100);
+        },
+      ),
+    );
   });
 });

@@ -106,7 +106,7 @@ describe("the menu", () => {
     const bench = new MenuBench().show(menuOf("legacy", THREE));
     const before = bench.terminal.written;
     bench.type(KEY.down);
-    expect(bench.terminal.written - before).toBe(2 * 73);
+    expect(bench.terminal.written - before).toBe(2 * 75);
     expect(bench.sent.split("\x1b[2J")).toHaveLength(2);
   });
 

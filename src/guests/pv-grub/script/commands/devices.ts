@@ -16,6 +16,7 @@ const SEARCH_OPTIONS = {
   "no-floppy": { short: "n" },
   "efidisk-only": {},
   "cryptodisk-only": {},
+  "root-dev-only": {},
   hint: { short: "h", value: "needed" },
   "hint-ieee1275": { value: "needed" },
   "hint-bios": { value: "needed" },

@@ -6,6 +6,7 @@ import type { MenuEntry } from "../../menu.ts";
 import { ScriptFault } from "../faults.ts";
 import type { Interpreter } from "../interpreter.ts";
 import { parseOptions } from "../options.ts";
+import { parsePbkdf2 } from "../pbkdf2.ts";
 import { atOnce, first, type ScriptCommand, wholePath, withPath } from "./command.ts";
 
 const OPTIONS = {
@@ -63,7 +64,8 @@ const configfile: ScriptCommand = {
     const given =
       words.length === 0 && name === "normal" ? [`${script.environment.get("prefix")}/grub.cfg`] : words;
     const { path } = yield* textOf(script, given);
-    script.stop({ kind: "end", end: yield* script.lasting.newMenu(path) });
+    const end = yield* script.lasting.newMenu(path);
+    if (end !== undefined) script.stop({ kind: "end", end });
     return true;
   },
 };
@@ -94,6 +96,8 @@ const blscfg: ScriptCommand = {
 export const MENUS = {
   menuentry,
   submenu: menuentry,
+  /** SUSE's: reached by its key alone, and shown nowhere. */
+  hiddenentry: atOnce(() => true),
   source,
   ".": source,
   configfile,
@@ -110,7 +114,7 @@ export const MENUS = {
   password_pbkdf2: atOnce((script, words) => {
     const [user, text] = words;
     if (user === undefined || text === undefined) throw new ScriptFault("two arguments expected");
-    if (!text.startsWith("grub.pbkdf2.sha512.")) throw new ScriptFault("invalid PBKDF2 password");
+    if (parsePbkdf2(text) === undefined) throw new ScriptFault("invalid PBKDF2 password");
     script.lasting.passwords.set(user, text);
     return true;
   }),

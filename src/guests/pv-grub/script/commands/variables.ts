@@ -8,7 +8,18 @@ const level = (words: readonly string[]): number => {
   return count;
 };
 
+/** Fedora's counters of boots: the variable's number, one more or less; from 0 where it is none. */
+const count = (by: 1 | -1): ScriptCommand =>
+  atOnce((script, words) => {
+    const name = first(words, "one argument expected");
+    const value = Number(/^\d{1,9}/.exec(script.environment.get(name) ?? "")?.[0] ?? 0);
+    script.set(name, String(Math.max(0, value + by)));
+    return true;
+  });
+
 export const VARIABLES = {
+  increment: count(1),
+  decrement: count(-1),
   set: atOnce((script, words) => {
     if (words.length === 0)
       for (const [name, value] of script.environment.entries()) script.print(`${name}=${value}\n`);
