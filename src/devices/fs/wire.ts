@@ -8,7 +8,7 @@ import {
   FSIF_RESPONSE,
   FSIF_SLOT_SIZE,
 } from "../../abi/io/fsif.ts";
-import { Gref, PAGE_SIZE } from "../../abi/types.ts";
+import { Gref } from "../../abi/types.ts";
 import type { FileAnswer, Path } from "./files.ts";
 
 export interface Slot {
@@ -76,8 +76,6 @@ export function parseResponse(bytes: Uint8Array) {
 /** Data fits into the pages, and into a file. */
 export const isTransfer = ({ offset, length }: Slot): boolean =>
   length <= FSIF_MAX_BYTES && Number.isSafeInteger(offset + length);
-
-export const pagesOf = (length: number): number => Math.ceil(length / PAGE_SIZE);
 
 /** Bytes of a path as its parts. EINVAL: no text, or a NUL in it; ENAMETOOLONG; EACCES: it would lead out. */
 export function parsePath(bytes: Uint8Array): Path | Errno {

@@ -32,7 +32,6 @@ export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
 
 export const S_IFCHR = 0o020000;
-export const S_IFBLK = 0o060000;
 
 const OPEN_MAX = 128;
 

@@ -91,7 +91,7 @@ describe.skipIf(!haveHello)("a hostile disk", () => {
       expect(await host.waitForEnd(domid)).toEqual({ how: "shutdown", reason: 3 });
       await console.ended;
       expect(console.text()).toMatch(/planted[\s\S]*Do_exit called!/);
-      otherConsole.attachment.write(new TextEncoder().encode("exit\r"));
+      otherConsole.attachment?.write(new TextEncoder().encode("exit\r"));
       expect(await host.waitForEnd(other)).toEqual({ how: "shutdown", reason: 0 });
     });
   });

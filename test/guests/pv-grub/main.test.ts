@@ -72,7 +72,7 @@ async function run(
         },
         { timeout: 6_000, interval: 2 },
       );
-      console.attachment.write(text(typed));
+      console.attachment?.write(text(typed));
     }
     const how = await end;
     await console.ended;
