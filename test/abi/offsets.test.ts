@@ -10,6 +10,7 @@ const hasHeaders = existsSync("/usr/include/xen/xen.h") && spawnSync("gcc", ["--
 
 /** How C spells a member, where it is not our camelCase in snake_case. */
 const SPELLING: Record<string, Record<string, string>> = {
+  gnttab_cache_flush: { devBusAddr: "a.dev_bus_addr" },
   evtchn_status: { unionDom: "u.interdomain.dom", unionPort: "u.interdomain.port" },
   start_info: {
     console_mfn: "console.domU.mfn",

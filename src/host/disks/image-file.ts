@@ -18,9 +18,15 @@ export class ImageFile {
   }
 
   /**
-   * `who`: for whoever meets our lock on the file. Throws {@link ImageBusy}, {@link ImageError}, or what the system says.
+   * `who`: for whoever meets our lock on the file. `above`: identities of the files that rest on this one, which it must not
+   * be itself. Throws {@link ImageBusy}, {@link ImageError}, or what the system says.
    */
-  static async open(path: string, readonly: boolean, who: string): Promise<ImageFile> {
+  static async open(
+    path: string,
+    readonly: boolean,
+    who: string,
+    above: readonly string[] = [],
+  ): Promise<ImageFile> {
     const file = await open(path, readonly ? "r" : "r+");
     try {
       const stat = await file.stat();
@@ -29,6 +35,7 @@ export class ImageFile {
         throw new ImageError(`${path} is neither a file nor a block device`);
       // All nodes of a block device are that device.
       const identity = stat.isBlockDevice() ? `b:${stat.rdev}` : `${stat.dev}:${stat.ino}`;
+      if (above.includes(identity)) throw new ImageError(`${path} rests on itself`);
       const lock = lockImage(identity, readonly ? "r" : "w", who);
       if (!lock.ok) throw new ImageBusy(path, lock.holder);
       return new ImageFile(path, identity, file, lock.release);

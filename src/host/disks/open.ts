@@ -33,11 +33,7 @@ async function openLayer(
 ): Promise<DiskImage> {
   if (above.length >= MOST_LAYERS)
     throw new ImageError(`${path}: more than ${MOST_LAYERS} files rest on each other`);
-  const file = await ImageFile.open(path, readonly, who);
-  if (above.includes(file.identity)) {
-    await file.close();
-    throw new ImageError(`${path} rests on itself`);
-  }
+  const file = await ImageFile.open(path, readonly, who, above);
   try {
     switch (format) {
       case "raw":
